@@ -1,0 +1,1 @@
+"""Learning curves: which runs there are, and running each once."""

@@ -1,0 +1,105 @@
+"""Read and write NIfTI-1: the one place where ``[slice, row, column]`` meets ``(i, j, k)``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import nibabel as nib
+import numpy as np
+
+from uteroseg.errors import UserError
+from uteroseg.imaging.geometry import Array, Geometry
+from uteroseg.imaging.study import Mask
+
+
+def write_image(path: Path, image: Array, geometry: Geometry) -> None:
+    """Write an image, shape (slices, rows, columns) or (volumes, slices, rows, columns), in its own data type."""
+    nifti = nib.Nifti1Image(image.T, geometry.nifti_affine)
+    nifti.header.set_xyzt_units("mm")
+    nifti.set_qform(geometry.nifti_affine, code="scanner")
+    nifti.set_sform(geometry.nifti_affine, code="scanner")
+    nib.save(nifti, path)
+
+
+def write_mask(path: Path, mask: Mask) -> None:
+    """Write a mask as unsigned bytes, 0 and 1."""
+    write_image(path, mask.data.astype(np.uint8), mask.geometry)
+
+
+def read_image(path: Path) -> tuple[Array, Geometry]:
+    """Read a 3-D or 4-D image.
+
+    Returns
+    -------
+    image : ndarray of float32, shape (slices, rows, columns) or (volumes, slices, rows, columns)
+    geometry : Geometry
+
+    Raises
+    ------
+    UserError
+        If the file cannot be read or has another number of dimensions.
+    """
+    nifti = _load(path)
+    if len(nifti.shape) not in (3, 4):
+        raise UserError(
+            f"{path} has the dimensions {nifti.shape}.",
+            expected="a 3-D image, or a 4-D one with a volume per b-value.",
+            fix="convert the image again, or split it.",
+        )
+    try:
+        image = np.asarray(nifti.dataobj, dtype=np.float32).T
+    except (OSError, EOFError, ValueError) as error:
+        raise _unreadable(path, error) from error
+    return image, Geometry.from_nifti(nifti.shape[:3], nifti.affine)
+
+
+def read_mask(path: Path, label: int | None = None) -> Mask:
+    """Read a mask.
+
+    Parameters
+    ----------
+    path : Path
+    label : int, optional
+        The value that means tumour. By default the file must be binary: 0 and one other value.
+
+    Raises
+    ------
+    UserError
+        If the file is not a 3-D label map, or holds several labels and none was chosen.
+    """
+    image, geometry = read_image(path)
+    labels = np.unique(image)
+    foreground = [int(v) for v in labels if v != 0]
+    if image.ndim != 3 or not np.array_equal(labels, labels.astype(int)):
+        raise UserError(
+            f"{path} is not a mask (dimensions {image.shape}, values {labels[:5]} …).",
+            expected="a 3-D image of whole numbers, 0 for background.",
+            fix="name the mask, not the image or a probability map.",
+        )
+    if label is None and len(foreground) > 1:
+        raise UserError(
+            f"{path} holds the labels {foreground}.",
+            expected="one label, the tumour's.",
+            fix="say which value is the tumour (column 'label' of the annotation table).",
+        )
+    return Mask(image != 0 if label is None else image == label, geometry)
+
+
+def _load(path: Path) -> Any:
+    try:
+        return nib.load(path)
+    except FileNotFoundError:
+        raise UserError(
+            f"{path} does not exist.", expected="a NIfTI file.", fix="check the path for a typing error."
+        ) from None
+    except (nib.filebasedimages.ImageFileError, OSError, EOFError) as error:
+        raise _unreadable(path, error) from error
+
+
+def _unreadable(path: Path, error: Exception) -> UserError:
+    return UserError(
+        f"{path} cannot be read ({error}).",
+        expected="a whole NIfTI file (.nii or .nii.gz).",
+        fix="copy or convert the file again.",
+    )

@@ -1,0 +1,86 @@
+"""The two things the project is about: a diffusion study and a mask."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from uteroseg.errors import UserError
+from uteroseg.imaging.geometry import Array, Geometry
+
+
+@dataclass(frozen=True, eq=False)
+class DwiStudy:
+    """One diffusion acquisition: one image per b-value on one grid.
+
+    Parameters
+    ----------
+    signal : ndarray of float32, shape (b-values, slices, rows, columns)
+        Trace-weighted images, arbitrary units that are the same for every b-value.
+    b_values : tuple of float
+        Diffusion weighting, s/mm², strictly ascending.
+    geometry : Geometry
+    scanner_adc : ndarray of float32, shape (slices, rows, columns), optional
+        The scanner's own ADC map, 10⁻³ mm²/s.
+    acquisition : mapping
+        Scanner fields under their BIDS names (``Manufacturer``, ``EchoTime`` in s, …) and
+        ``b_value_source``. Nothing in it identifies a patient.
+
+    Raises
+    ------
+    ValueError
+        If shapes and b-values do not belong together.
+    UserError
+        If the signal is not finite.
+    """
+
+    signal: Array
+    b_values: tuple[float, ...]
+    geometry: Geometry
+    scanner_adc: Array | None = None
+    acquisition: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if self.signal.shape != (len(self.b_values), *self.geometry.shape):
+            raise ValueError(
+                f"signal {self.signal.shape} does not fit {len(self.b_values)} b-values on {self.geometry.shape}"
+            )
+        if any(b >= c for b, c in zip(self.b_values, self.b_values[1:], strict=False)):
+            raise ValueError(f"b-values must ascend strictly, got {self.b_values}")
+        if self.scanner_adc is not None and self.scanner_adc.shape != self.geometry.shape:
+            raise ValueError(f"scanner ADC {self.scanner_adc.shape} does not fit {self.geometry.shape}")
+        if not np.isfinite(self.signal).all():
+            raise UserError(
+                "The diffusion signal holds values that are not finite numbers.",
+                expected="finite signal in every voxel.",
+                fix="look at the images in a viewer and convert them again from the scanner's files.",
+            )
+
+
+@dataclass(frozen=True, eq=False)
+class Mask:
+    """A binary segmentation on a grid.
+
+    Parameters
+    ----------
+    data : ndarray of bool, shape (slices, rows, columns)
+    geometry : Geometry
+
+    Raises
+    ------
+    ValueError
+        If the shapes differ or the data is not boolean.
+    """
+
+    data: Array
+    geometry: Geometry
+
+    def __post_init__(self) -> None:
+        if self.data.dtype != np.bool_ or self.data.shape != self.geometry.shape:
+            raise ValueError(
+                f"a mask is boolean on its geometry's grid {self.geometry.shape}, "
+                f"got {self.data.dtype} {self.data.shape}"
+            )

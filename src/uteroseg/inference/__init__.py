@@ -1,0 +1,1 @@
+"""Predict a study and write what was found. No torch."""

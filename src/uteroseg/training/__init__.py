@@ -1,0 +1,1 @@
+"""Train and adapt networks: data on the device, loss, loop, strategies."""
