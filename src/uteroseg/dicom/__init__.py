@@ -1,1 +1,1 @@
-"""Scanner files in and DICOM out: scan folders, read b-values, series → `DwiStudy`, `Mask` → SEG. No torch."""
+"""Scanner files in, DICOM out: scan, read b-values, series → `DwiStudy`, `Mask` → SEG. No torch."""

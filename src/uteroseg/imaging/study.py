@@ -46,7 +46,8 @@ class DwiStudy:
     def __post_init__(self) -> None:
         if self.signal.shape != (len(self.b_values), *self.geometry.shape):
             raise ValueError(
-                f"signal {self.signal.shape} does not fit {len(self.b_values)} b-values on {self.geometry.shape}"
+                f"signal {self.signal.shape} does not fit "
+                f"{len(self.b_values)} b-values on {self.geometry.shape}"
             )
         if any(b >= c for b, c in zip(self.b_values, self.b_values[1:], strict=False)):
             raise ValueError(f"b-values must ascend strictly, got {self.b_values}")
