@@ -1,0 +1,55 @@
+"""Recognise a patient and a study again without keeping who they are."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import secrets
+from pathlib import Path
+
+from uteroseg.errors import UserError
+from uteroseg.files import write_text
+
+
+class Pseudonyms:
+    """Keyed hashes of identifiers; the key lies beside the dataset, never in it.
+
+    Parameters
+    ----------
+    key : bytes
+    """
+
+    def __init__(self, key: bytes) -> None:
+        self._key = key
+
+    @classmethod
+    def for_dataset(cls, root: Path, *, is_new: bool) -> Pseudonyms:
+        """Read ``<dataset>.key`` beside the dataset; for a new dataset, make one.
+
+        Raises
+        ------
+        UserError
+            If the dataset holds studies and its key is gone, or the key is broken.
+        """
+        path = root.resolve().with_name(f"{root.resolve().name}.key")
+        if not path.exists():
+            if not is_new:
+                raise UserError(
+                    f"{path} is missing, so studies that are in the dataset already cannot be recognised.",
+                    expected="the key that was made with the dataset.",
+                    fix="put it back beside the dataset, or ingest everything into a new dataset.",
+                )
+            write_text(path, secrets.token_hex(32) + "\n")
+            path.chmod(0o600)
+        try:
+            return cls(bytes.fromhex(path.read_text("utf-8").strip()))
+        except ValueError:
+            raise UserError(
+                f"{path} is not a key.",
+                expected="64 hexadecimal digits.",
+                fix="put back the key that was made with the dataset.",
+            ) from None
+
+    def of(self, identifier: str) -> str:
+        """HMAC-SHA256 of an identifier, 32 hexadecimal digits."""
+        return hmac.new(self._key, identifier.encode(), hashlib.sha256).hexdigest()[:32]

@@ -1,0 +1,79 @@
+"""``participants.tsv``: who is in a dataset, in which cohort and which split."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+
+from uteroseg.errors import UserError
+from uteroseg.files import write_text
+
+MISSING = "n/a"
+"""BIDS's word for a value that is not known."""
+
+SPLITS = ("train", "test", MISSING)
+
+DESCRIPTIONS = {
+    "cohort": "Named set of patients",
+    "split": "train or test, assigned by patient",
+    "site": "Organ of the tumour",
+    "histology": "Histological type",
+    "source": "virtual (simulated) or dicom (scanner files)",
+    "source_key": "Keyed hash of the patient's identifier, so that more of the same patient is recognised",
+}
+
+
+@dataclass(frozen=True)
+class Participant:
+    """One row of ``participants.tsv``; unknown values are ``n/a``."""
+
+    participant_id: str
+    cohort: str
+    split: str = MISSING
+    site: str = MISSING
+    histology: str = MISSING
+    source: str = MISSING
+    source_key: str = MISSING
+
+
+_COLUMNS = tuple(f.name for f in fields(Participant))
+
+
+def read_participants(path: Path) -> dict[str, Participant]:
+    """Read the table, by participant id; unknown columns are left alone.
+
+    Raises
+    ------
+    UserError
+        If a column is missing, a participant stands twice or a split has an unknown name.
+    """
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        reader = csv.DictReader(file, delimiter="\t")
+        header = reader.fieldnames or []
+        rows = list(reader)
+    if missing := {"participant_id", "cohort"} - set(header):
+        raise UserError(
+            f"{path} has no column {', '.join(sorted(missing))}.",
+            expected="the columns participant_id and cohort, separated by tabs.",
+            fix="add the column; each participant needs the name of its cohort.",
+        )
+    participants: dict[str, Participant] = {}
+    for row in rows:
+        participant = Participant(**{name: row.get(name) or MISSING for name in _COLUMNS})
+        if participant.participant_id in participants or participant.split not in SPLITS:
+            raise UserError(
+                f"{path}: {participant.participant_id} stands twice or has the split {participant.split!r}.",
+                expected=f"one row for each participant, with a split of {', '.join(SPLITS)}.",
+                fix="correct the row.",
+            )
+        participants[participant.participant_id] = participant
+    return participants
+
+
+def write_participants(path: Path, participants: Iterable[Participant]) -> None:
+    """Replace the table, whole or not at all."""
+    lines = ["\t".join(_COLUMNS)]
+    lines += ["\t".join(asdict(participant).values()) for participant in participants]
+    write_text(path, "\n".join(lines) + "\n")

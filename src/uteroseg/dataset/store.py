@@ -1,0 +1,288 @@
+"""A dataset on disk: open it, read its cases, add cases to it."""
+
+from __future__ import annotations
+
+import json
+import re
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from uteroseg import __version__
+from uteroseg.dataset.layout import ANNOTATIONS, CaseId
+from uteroseg.dataset.participants import (
+    DESCRIPTIONS,
+    Participant,
+    read_participants,
+    write_participants,
+)
+from uteroseg.dataset.study_files import read_study, write_mask_files, write_study
+from uteroseg.errors import UserError
+from uteroseg.files import write_json, write_text
+from uteroseg.imaging.nifti import read_mask
+from uteroseg.imaging.study import DwiStudy, Mask
+
+BIDS_VERSION = "1.10.0"
+
+
+@dataclass(frozen=True)
+class NewCase:
+    """What enters a dataset.
+
+    Parameters
+    ----------
+    study : DwiStudy
+    participant : Participant
+        Its ``participant_id`` is left to the dataset; its ``source_key`` tells whether the patient is known.
+    study_key : str
+        Tells whether the study is known.
+    mask : Mask, optional
+        The tumour on the study's grid.
+    annotation : mapping
+        Fields of the mask's sidecar (``reader``, ``tool``, ``annotation_source``).
+    session, acquisition : str, optional
+        ``ses-…`` and ``acq-…``, where the patient has several dates or acquisitions.
+    """
+
+    study: DwiStudy
+    participant: Participant
+    study_key: str
+    mask: Mask | None = None
+    annotation: Mapping[str, Any] = field(default_factory=dict)
+    session: str | None = None
+    acquisition: str | None = None
+
+
+class Dataset:
+    """A BIDS dataset of diffusion studies.
+
+    Parameters
+    ----------
+    root : Path
+    participants : dict of Participant by id
+    """
+
+    def __init__(self, root: Path, participants: dict[str, Participant]) -> None:
+        self.root = root
+        self.participants = participants
+
+    @classmethod
+    def open(cls, root: Path) -> Dataset:
+        """Open a dataset to read.
+
+        Raises
+        ------
+        UserError
+            If the folder is not a BIDS dataset with participants.
+        """
+        for name in ("dataset_description.json", "participants.tsv"):
+            if not (root / name).is_file():
+                raise UserError(
+                    f"{root} is not a dataset: it has no {name}.",
+                    expected="a BIDS folder with dataset_description.json and participants.tsv.",
+                    fix="make one with 'uteroseg ingest' or 'uteroseg simulate'.",
+                )
+        return cls(root, read_participants(root / "participants.tsv"))
+
+    @classmethod
+    def open_or_create(cls, root: Path) -> Dataset:
+        """Open a uteroseg dataset to append to; a new or empty folder becomes one.
+
+        Raises
+        ------
+        UserError
+            If the folder holds anything else.
+        """
+        if root.exists() and (not root.is_dir() or any(root.iterdir())):
+            if not _made_by_uteroseg(root):
+                raise UserError(
+                    f"{root} holds something that is not a uteroseg dataset.",
+                    expected="a uteroseg dataset to append to, or a new or empty folder.",
+                    fix="choose another folder.",
+                )
+            return cls.open(root)
+        columns = {name: {"Description": text} for name, text in DESCRIPTIONS.items()}
+        write_participants(root / "participants.tsv", [])
+        write_json(root / "participants.json", columns)
+        write_text(
+            root / "README", "Diffusion studies collected with uteroseg. Research use, not for diagnosis.\n"
+        )
+        write_json(root / ANNOTATIONS / "dataset_description.json", _description("Annotations", "derivative"))
+        write_text(root / ".bidsignore", ".incoming*\n")
+        write_json(root / "dataset_description.json", _description(root.resolve().name, "raw"))
+        return cls(root, {})
+
+    def cases(self, cohort: str | None = None, split: str | None = None) -> list[CaseId]:
+        """The cases of a cohort and split (by default all), in the order of their names.
+
+        Raises
+        ------
+        UserError
+            If the dataset has no such cohort.
+        """
+        known = {p.cohort for p in self.participants.values()}
+        if cohort is not None and cohort not in known:
+            raise UserError(
+                f"{self.root} has no cohort {cohort!r}.",
+                expected=f"one of its cohorts: {', '.join(sorted(known)) or 'it has none yet'}.",
+                fix="correct the name, or add the cohort with 'ingest' or 'simulate'.",
+            )
+        wanted = [
+            p.participant_id
+            for p in self.participants.values()
+            if cohort in (None, p.cohort) and split in (None, p.split)
+        ]
+        return sorted(case for participant in wanted for case in self._cases_of(participant))
+
+    def annotated_cases(self, cohort: str, split: str) -> list[CaseId]:
+        """The cases of a cohort and split, each of which has an annotation.
+
+        Raises
+        ------
+        UserError
+            If there is no case, or a case has no annotation.
+        """
+        cases = self.cases(cohort, split)
+        if not cases:
+            raise UserError(
+                f"{self.root} has no {split} cases in the cohort {cohort!r}.",
+                expected=f"at least one patient of {cohort!r} in the {split} split.",
+                fix="assign splits with 'uteroseg split', or add cases.",
+            )
+        bare = [str(case) for case in cases if not (self.root / case.annotation("nii.gz")).is_file()]
+        if bare:
+            raise UserError(
+                f"{len(bare)} of {len(cases)} {cohort} {split} cases have no mask: {', '.join(bare[:5])}"
+                f"{' …' if len(bare) > 5 else '.'}",
+                expected=f"a mask for every case, such as {CaseId.parse(bare[0]).annotation('nii.gz')}.",
+                fix="ingest them with --annotations, or take these patients out of the split.",
+            )
+        return cases
+
+    def participant(self, case: CaseId) -> Participant:
+        """The participant that a case belongs to."""
+        return self.participants[case.participant]
+
+    def load_study(self, case: CaseId) -> DwiStudy:
+        """Read a case's images.
+
+        Raises
+        ------
+        UserError
+            If a file is missing, broken or does not fit the others.
+        """
+        return read_study(self.root / case.dwi("nii.gz"), scanner_adc=self.root / case.scanner_adc)
+
+    def load_mask(self, case: CaseId) -> Mask:
+        """Read a case's annotation.
+
+        Raises
+        ------
+        UserError
+            If there is none, or it is not a mask.
+        """
+        return read_mask(self.root / case.annotation("nii.gz"))
+
+    def find(self, study_key: str) -> CaseId | None:
+        """The case that a study is in the dataset as, or None."""
+        return self._study_keys().get(study_key)
+
+    def add(self, new: NewCase) -> CaseId:
+        """Write a case: all of its files, or none that a reader would take for a case.
+
+        The participant's row comes first and the image last, so a killed run leaves at most a participant
+        without a case, which the same command completes.
+        """
+        if new.mask is not None:
+            new.mask.geometry.require_same(
+                new.study.geometry, what="mask and study", fix="move the mask to the study's grid first."
+            )
+        participant = self._participant_for(new.participant)
+        case = self._free_case(CaseId(participant.participant_id, new.session, new.acquisition))
+        with tempfile.TemporaryDirectory(dir=self.root, prefix=".incoming") as stage:
+            if new.mask is not None:
+                write_mask_files(Path(stage) / case.annotation("nii.gz"), new.mask, new.annotation)
+            write_study(
+                Path(stage) / case.dwi("nii.gz"),
+                new.study,
+                scanner_adc=Path(stage) / case.scanner_adc,
+                sidecar={"source_key": new.study_key},
+            )
+            if participant.participant_id not in self.participants:
+                self.participants[participant.participant_id] = participant
+                self.save_participants()
+            _move(Path(stage), self.root, last=case.dwi("nii.gz"))
+        if self._keys is not None:
+            self._keys[new.study_key] = case
+        return case
+
+    def save_participants(self) -> None:
+        """Write ``participants.tsv``."""
+        write_participants(self.root / "participants.tsv", self.participants.values())
+
+    _keys: dict[str, CaseId] | None = None
+
+    def _study_keys(self) -> dict[str, CaseId]:
+        if self._keys is None:
+            self._keys = {}
+            for case in self.cases():
+                sidecar = self.root / case.dwi("json")
+                if sidecar.is_file():
+                    key = json.loads(sidecar.read_text("utf-8")).get("source_key")
+                    self._keys[str(key)] = case
+        return self._keys
+
+    def _cases_of(self, participant: str) -> list[CaseId]:
+        images = (self.root / participant).glob("**/dwi/*_dwi.nii.gz")
+        return [CaseId.parse(image.name.removesuffix("_dwi.nii.gz")) for image in images]
+
+    def _participant_for(self, wanted: Participant) -> Participant:
+        """The known participant with this source key, else the next free id."""
+        for known in self.participants.values():
+            if known.source_key == wanted.source_key:
+                if known.cohort != wanted.cohort:
+                    raise UserError(
+                        f"{known.participant_id} is in the cohort {known.cohort!r} already, "
+                        f"and is to enter {wanted.cohort!r}.",
+                        expected="every patient in one cohort.",
+                        fix="use another dataset, or correct --cohort.",
+                    )
+                return known
+        numbers = [int(m[1]) for p in self.participants if (m := re.fullmatch(r"sub-(\d+)", p))]
+        return replace(wanted, participant_id=f"sub-{max(numbers, default=0) + 1:04d}")
+
+    def _free_case(self, case: CaseId) -> CaseId:
+        """The case id itself, or with the next free acquisition label where it is taken."""
+        taken, number = set(self._cases_of(case.participant)), 2
+        free = case
+        while free in taken:
+            free = replace(case, acquisition=f"{case.acquisition or 'acq-'}{number}")
+            number += 1
+        return free
+
+
+def _description(name: str, kind: str) -> dict[str, Any]:
+    return {
+        "Name": name,
+        "BIDSVersion": BIDS_VERSION,
+        "DatasetType": kind,
+        "GeneratedBy": [{"Name": "uteroseg", "Version": __version__}],
+    }
+
+
+def _made_by_uteroseg(root: Path) -> bool:
+    try:
+        description = json.loads((root / "dataset_description.json").read_text("utf-8"))
+        return any(tool.get("Name") == "uteroseg" for tool in description.get("GeneratedBy", []))
+    except (OSError, ValueError):
+        return False
+
+
+def _move(stage: Path, root: Path, *, last: Path) -> None:
+    """Move every file below a folder to the same place below another, the one that completes a case last."""
+    files = [file.relative_to(stage) for file in stage.rglob("*") if file.is_file()]
+    for file in sorted(files, key=lambda f: f == last):
+        (root / file).parent.mkdir(parents=True, exist_ok=True)
+        (stage / file).replace(root / file)

@@ -1,0 +1,103 @@
+"""A study's files: NIfTI with ``.bval``, ``.bvec`` and ``.json``, as BIDS names them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from uteroseg.errors import UserError
+from uteroseg.files import write_json, write_text
+from uteroseg.imaging.nifti import read_image, write_image, write_mask
+from uteroseg.imaging.study import DwiStudy, Mask
+
+
+def write_study(dwi: Path, study: DwiStudy, *, scanner_adc: Path, sidecar: Mapping[str, Any]) -> None:
+    """Write a study.
+
+    Parameters
+    ----------
+    dwi : Path
+        ``…_dwi.nii.gz``; its companions lie beside it.
+    study : DwiStudy
+    scanner_adc : Path
+        Where the scanner's ADC map goes, if the study has one.
+    sidecar : mapping
+        What goes into ``…_dwi.json`` beside the acquisition.
+    """
+    dwi.parent.mkdir(parents=True, exist_ok=True)
+    if study.scanner_adc is not None:
+        write_image(scanner_adc, study.scanner_adc, study.geometry)
+    zeros = " ".join("0" for _ in study.b_values) + "\n"
+    write_text(_companion(dwi, "bval"), " ".join(f"{b:g}" for b in study.b_values) + "\n")
+    write_text(_companion(dwi, "bvec"), zeros * 3)
+    write_json(_companion(dwi, "json"), {**study.acquisition, **sidecar})
+    write_image(dwi, study.signal, study.geometry)
+
+
+def write_mask_files(path: Path, mask: Mask, sidecar: Mapping[str, Any]) -> None:
+    """Write a mask and, beside it, how it came about."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_mask(path, mask)
+    write_json(_companion(path, "json"), sidecar)
+
+
+def read_study(dwi: Path, *, scanner_adc: Path | None = None) -> DwiStudy:
+    """Read a study from NIfTI with ``.bval`` (and, if they are there, ``.json`` and a scanner ADC map).
+
+    Raises
+    ------
+    UserError
+        If a file is missing, broken or does not fit the others.
+    """
+    bval, sidecar = _companion(dwi, "bval"), _companion(dwi, "json")
+    signal, geometry = read_image(dwi)
+    b_values = _read_bval(bval)
+    images = len(signal) if signal.ndim == 4 else 1
+    if signal.ndim != 4 or images != len(b_values):
+        raise UserError(
+            f"{dwi} holds {images} images and {bval.name} {len(b_values)} b-values.",
+            expected="one image for each b-value.",
+            fix="convert the study again, or correct the .bval file.",
+        )
+    order = np.argsort(b_values, kind="stable")
+    if len(np.unique(b_values)) != len(b_values):
+        raise UserError(
+            f"{bval} names a b-value more than once: {' '.join(f'{b:g}' for b in b_values)}.",
+            expected="one trace image for each b-value.",
+            fix="combine the directions of each b-value to their trace image (geometric mean) first.",
+        )
+    adc = None
+    if scanner_adc is not None and scanner_adc.is_file():
+        adc, adc_geometry = read_image(scanner_adc)
+        adc_geometry.require_same(
+            geometry, what=f"{scanner_adc} and {dwi.name}", fix="ingest the study again."
+        )
+    return DwiStudy(
+        signal=signal[order],
+        b_values=tuple(float(b_values[i]) for i in order),
+        geometry=geometry,
+        scanner_adc=adc,
+        acquisition=json.loads(sidecar.read_text("utf-8")) if sidecar.is_file() else {},
+    )
+
+
+def _read_bval(path: Path) -> list[float]:
+    try:
+        return [float(value) for value in path.read_text("utf-8").split()]
+    except FileNotFoundError:
+        found = f"{path} is missing."
+    except ValueError:
+        found = f"{path} holds something that is not a number."
+    raise UserError(
+        found,
+        expected="a .bval file beside the image: one b-value (s/mm²) for each volume.",
+        fix="write it from the scanner's protocol, for example '0 1000'.",
+    )
+
+
+def _companion(image: Path, ending: str) -> Path:
+    return image.with_name(f"{image.name.removesuffix('.gz').removesuffix('.nii')}.{ending}")

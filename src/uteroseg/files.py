@@ -1,0 +1,65 @@
+"""Write files and folders so that they appear whole or not at all."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from uteroseg.errors import UserError
+
+
+def write_text(path: Path, text: str) -> None:
+    """Replace a file's text."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:
+            file.write(text)
+        Path(temporary).replace(path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+
+
+def write_json(path: Path, values: Mapping[str, Any]) -> None:
+    """Replace a file with JSON, keys in the given order."""
+    write_text(path, json.dumps(values, indent=2, ensure_ascii=False) + "\n")
+
+
+@contextmanager
+def staged_folder(target: Path) -> Iterator[Path]:
+    """Give an empty folder to fill; on leaving without an error it becomes the target.
+
+    Raises
+    ------
+    UserError
+        If the target exists and is not an empty folder, before anything is written.
+    """
+    require_new(target)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    stage = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{target.name}."))
+    try:
+        stage.chmod(0o755)
+        yield stage
+        if target.exists():
+            target.rmdir()
+        stage.replace(target)
+    except BaseException:
+        shutil.rmtree(stage, ignore_errors=True)
+        raise
+
+
+def require_new(target: Path) -> None:
+    """Raise a UserError where a path holds something already."""
+    if target.exists() and (not target.is_dir() or any(target.iterdir())):
+        raise UserError(
+            f"{target} holds something already.",
+            expected="a folder that is new or empty.",
+            fix="choose another folder, or move this one away.",
+        )
