@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 import tempfile
@@ -184,6 +185,16 @@ class Dataset:
             If there is none, or it is not a mask.
         """
         return read_mask(self.root / case.annotation("nii.gz"))
+
+    def fingerprint(self) -> str:
+        """SHA-256 of who is in the dataset, in which split, with which studies and masks."""
+        digest = hashlib.sha256((self.root / "participants.tsv").read_bytes())
+        for case in self.cases():
+            digest.update(str(case).encode())
+            for file in (case.dwi("json"), case.dwi("bval"), case.annotation("nii.gz")):
+                path = self.root / file
+                digest.update(path.read_bytes() if path.is_file() else b"")
+        return digest.hexdigest()
 
     def find(self, study_key: str) -> CaseId | None:
         """The case that a study is in the dataset as, or None."""

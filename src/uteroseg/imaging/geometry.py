@@ -85,7 +85,7 @@ class Geometry:
 
     @classmethod
     def from_nifti(cls, shape: Sequence[int], affine: Array) -> Geometry:
-        """Build from the shape ``(i, j, k)`` and affine (RAS, mm) of a NIfTI image, to be read as ``[k, j, i]``."""
+        """Build from the shape ``(i, j, k)`` and affine (RAS, mm) of a NIfTI image, read as ``[k, j, i]``."""
         i, j, k = shape
         return cls((k, j, i), _NIFTI_FROM_LPS @ np.asarray(affine, float)[:, [2, 1, 0, 3]])
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -49,7 +50,7 @@ def read_image(path: Path) -> tuple[Array, Geometry]:
         )
     try:
         image = np.asarray(nifti.dataobj, dtype=np.float32).T
-    except (OSError, EOFError, ValueError) as error:
+    except (OSError, EOFError, ValueError, zlib.error) as error:
         raise _unreadable(path, error) from error
     return image, Geometry.from_nifti(nifti.shape[:3], nifti.affine)
 

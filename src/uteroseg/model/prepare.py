@@ -9,9 +9,10 @@ from scipy import ndimage
 
 from uteroseg.errors import UserError
 from uteroseg.imaging.diffusion import DiffusionFit, fit_adc
-from uteroseg.imaging.geometry import Array, Geometry, Plane
+from uteroseg.imaging.geometry import Array, Geometry
 from uteroseg.imaging.measure import MM3_PER_ML
 from uteroseg.imaging.study import DwiStudy, Mask
+from uteroseg.imaging.view import View
 from uteroseg.model.spec import ModelSpec
 
 HIGH_B = 1000.0
@@ -22,13 +23,6 @@ MAX_ADC = 4.0
 BODY_SHARE = 0.1
 """The body is where the image of the lowest b-value exceeds this share of its 99th percentile."""
 
-# Directions (LPS) of increasing row and column index as a radiologist sees the plane.
-_VIEW: dict[Plane, tuple[tuple[int, int], tuple[int, int]]] = {
-    "sagittal": ((2, -1), (1, 1)),  # rows to inferior, columns to posterior
-    "coronal": ((2, -1), (0, 1)),  # rows to inferior, columns to the patient's left
-    "axial": ((1, 1), (0, 1)),  # rows to posterior, columns to the patient's left
-}
-
 
 @dataclass(frozen=True, eq=False)
 class SliceGrid:
@@ -37,39 +31,28 @@ class SliceGrid:
     Both ways are separable: ``rows @ slice @ columns.T``.
     """
 
-    transpose: bool
-    flip: tuple[slice, slice]
+    view: View
     to_network: tuple[Array, Array]
     to_study: tuple[Array, Array]
 
     @classmethod
     def between(cls, geometry: Geometry, spec: ModelSpec) -> SliceGrid:
         """The mapping between a study's slices, turned to the usual view, and the network's matrix."""
-        (row_axis, row_sign), (column_axis, column_sign) = _VIEW[geometry.plane]
-        rows, columns = geometry.affine[:3, 1], geometry.affine[:3, 2]
-        transpose = bool(abs(rows[column_axis]) > abs(rows[row_axis]))
-        if transpose:
-            rows, columns = columns, rows
-        sizes = geometry.shape[1:][::-1] if transpose else geometry.shape[1:]
-        spacings = geometry.spacing[1:][::-1] if transpose else geometry.spacing[1:]
-        axes = list(zip(sizes, spacings, spec.matrix, strict=True))
-        flip_rows, flip_columns = rows[row_axis] * row_sign < 0, columns[column_axis] * column_sign < 0
+        view, mm = View.of(geometry), spec.spacing_mm
+        axes = list(zip(view.shape, view.spacing_mm, spec.matrix, strict=True))
         return cls(
-            transpose=transpose,
-            flip=(slice(None, None, -1 if flip_rows else 1), slice(None, None, -1 if flip_columns else 1)),
-            to_network=_pair([_interpolation(n, mm, m, spec.spacing_mm) for n, mm, m in axes]),
-            to_study=_pair([_interpolation(m, spec.spacing_mm, n, mm) for n, mm, m in axes]),
+            view=view,
+            to_network=_pair([_interpolation(n, step, m, mm) for n, step, m in axes]),
+            to_study=_pair([_interpolation(m, mm, n, step) for n, step, m in axes]),
         )
 
     def to_matrix(self, slices: Array) -> Array:
         """Slices (…, rows, columns) of a study on the network's matrix (…, height, width)."""
-        turned = (np.swapaxes(slices, -1, -2) if self.transpose else slices)[(..., *self.flip)]
-        return _separable(turned, self.to_network)
+        return _separable(self.view.turn(slices), self.to_network)
 
     def from_matrix(self, slices: Array) -> Array:
         """Slices (…, height, width) of the network on the study's grid (…, rows, columns)."""
-        turned = _separable(slices, self.to_study)[(..., *self.flip)]
-        return np.ascontiguousarray(np.swapaxes(turned, -1, -2) if self.transpose else turned)
+        return self.view.turn_back(_separable(slices, self.to_study))
 
 
 def network_input(study: DwiStudy, spec: ModelSpec, fit: DiffusionFit | None = None) -> Array:

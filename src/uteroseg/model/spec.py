@@ -27,13 +27,13 @@ class ModelSpec(_Value):
     architecture: Literal["DeepLabV3Plus"] = "DeepLabV3Plus"
     encoder: str = "tu-tf_efficientnet_lite0"
     plane: Plane = "sagittal"
-    spacing_mm: float = Field(2.5, gt=0)
+    spacing_mm: float = Field(default=2.5, gt=0)
     matrix: tuple[int, int] = (96, 96)
     channels: tuple[Literal["b0"], Literal["b1000"], Literal["adc"]] = ("b0", "b1000", "adc")
     channel_mean: tuple[float, float, float] = (0.9, 0.3, 1.2)
     channel_std: tuple[float, float, float] = (0.9, 0.25, 0.8)
-    threshold: float = Field(0.5, gt=0, lt=1)
-    min_component_ml: float = Field(0.2, ge=0)
+    threshold: float = Field(default=0.5, gt=0, lt=1)
+    min_component_ml: float = Field(default=0.2, ge=0)
 
 
 class TrainingRecord(_Value):

@@ -1,0 +1,65 @@
+"""Speak to the person at the terminal: results on standard output, all else on standard error."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Annotated, Any
+
+import typer
+
+from uteroseg.errors import UserError
+
+Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
+RESEARCH_USE = "Research use, not for diagnosis."
+
+OnProgress = Callable[[str, int, int, str], None]
+
+
+def print_error(error: UserError) -> None:
+    """Print what was found, what was expected and how to fix it."""
+    from rich.console import Console
+    from rich.text import Text
+
+    console = Console(stderr=True)
+    for label, text, style in (
+        ("Error", error.found, "bold red"),
+        ("Expected", error.expected, "bold"),
+        ("Fix", error.fix, "bold green"),
+    ):
+        console.print(Text.assemble((f"{label}: ", style), text), soft_wrap=True)
+
+
+def print_result(values: Mapping[str, Any], text: str, *, as_json: bool) -> None:
+    """Print a result, for a machine or for a person."""
+    typer.echo(json.dumps(values, indent=2, ensure_ascii=False) if as_json else text)
+
+
+def warn(text: str) -> None:
+    """Print a line on standard error."""
+    typer.echo(text, err=True)
+
+
+@contextmanager
+def progress() -> Iterator[OnProgress]:
+    """Give a function that shows how far something is, a bar for each ``what``."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (
+        TextColumn("  {task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[note]}"),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bars:
+        tasks: dict[str, Any] = {}
+
+        def update(what: str, done: int, total: int, note: str = "") -> None:
+            if what not in tasks:
+                tasks[what] = bars.add_task(what, total=total, note=note)
+            bars.update(tasks[what], completed=done, total=total, note=note)
+
+        yield update

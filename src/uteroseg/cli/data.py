@@ -1,0 +1,167 @@
+"""Verbs that make datasets: simulate, ingest, split."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from uteroseg.cli.console import Json, print_result, progress, warn
+
+if TYPE_CHECKING:
+    from uteroseg.dataset.ingest import IngestReport
+    from uteroseg.dicom.studies import FoundStudy
+
+DatasetFolder = Annotated[Path, typer.Argument(metavar="DATASET", help="A dataset (BIDS folder).")]
+
+
+def simulate(
+    dataset: DatasetFolder,
+    cohort: Annotated[str, typer.Option(help="cervical or uterine.")],
+    cases: Annotated[int, typer.Option(help="Number of patients.")],
+    seed: Annotated[int, typer.Option(help="The same seed gives the same patients.")] = 1,
+    dicom: Annotated[Path | None, typer.Option(help="Also write the images here as DICOM.")] = None,
+    json: Json = False,
+) -> None:
+    """Add virtual patients to a dataset."""
+    from uteroseg.dataset.store import Dataset
+    from uteroseg.phantom.cohort import cohort_named, simulate_cohort
+
+    name = cohort_named(cohort)
+    store = Dataset.open_or_create(dataset)
+    with progress() as update:
+        added = simulate_cohort(
+            store,
+            name,
+            cases=cases,
+            seed=seed,
+            dicom=dicom,
+            on_case=lambda done: update("virtual patients", done, cases, ""),
+        )
+    text = f"{added} virtual {cohort} patients added to {dataset}"
+    if present := cases - added:
+        text += f", {present} were there already"
+    print_result({"added": added, "present": cases - added, "dataset": str(dataset)}, text, as_json=json)
+
+
+def ingest(
+    source: Annotated[Path, typer.Argument(metavar="SOURCE", help="A folder of DICOM files.")],
+    dataset: DatasetFolder,
+    cohort: Annotated[str, typer.Option(help="Name of the cohort that these patients belong to.")],
+    annotations: Annotated[
+        Path | None, typer.Option(help="Table (CSV) 'study,mask,label' of masks, drawn on any grid.")
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be used and why.")] = False,
+    json: Json = False,
+) -> None:
+    """Turn scanner files into a dataset, or add to one."""
+    from uteroseg.dataset.ingest import find
+    from uteroseg.dataset.ingest import ingest as run
+
+    if dry_run:
+        studies, skipped = find(source)
+        print_result(
+            {
+                "studies": [_found_json(study) for study in studies],
+                "unreadable": [{"file": str(f.path), "reason": f.reason} for f in skipped],
+            },
+            "\n".join([_found_text(study) for study in studies] + [f"unreadable: {f.path}" for f in skipped]),
+            as_json=json,
+        )
+        return
+    with progress() as update:
+        report = run(
+            source,
+            dataset,
+            cohort=cohort,
+            annotations=annotations,
+            on_study=lambda done, total: update("studies", done, total, ""),
+        )
+    print_result(_report_json(report), _report_text(report, dataset), as_json=json)
+    if report.failed:
+        raise typer.Exit(2)
+
+
+def split(
+    dataset: DatasetFolder,
+    test: Annotated[float, typer.Option(help="Share of patients to keep for testing.")] = 0.2,
+    seed: Annotated[int, typer.Option(help="The same seed gives the same split.")] = 1,
+    stratify: Annotated[str | None, typer.Option(help="Keep the share within histology or site.")] = None,
+    json: Json = False,
+) -> None:
+    """Assign patients to train and test; those that have a split keep it."""
+    from collections import Counter
+
+    from uteroseg.dataset.split import assign_splits
+    from uteroseg.dataset.store import Dataset
+
+    store = Dataset.open(dataset)
+    assigned = assign_splits(store, test=test, seed=seed, stratify=stratify)
+    counts = Counter((p.cohort, p.split) for p in store.participants.values())
+    cohorts = sorted({cohort for cohort, _ in counts})
+    table = {c: {s: counts[c, s] for s in ("train", "test")} for c in cohorts}
+    lines = [f"{assigned} patients assigned in {dataset}"]
+    lines += [f"  {c}: {n['train']} train, {n['test']} test" for c, n in table.items()]
+    print_result({"assigned": assigned, "cohorts": table}, "\n".join(lines), as_json=json)
+
+
+def _found_json(study: FoundStudy) -> dict[str, object]:
+    return {
+        "folder": str(study.folder),
+        "study_uid": study.study_uid,
+        "series": [
+            {
+                "number": use.series.number,
+                "description": use.series.description,
+                "kind": use.series.kind.value,
+                "files": len(use.series.files),
+                "used": use.used,
+                "reason": use.reason,
+            }
+            for use in study.uses
+        ],
+    }
+
+
+def _found_text(study: FoundStudy) -> str:
+    lines = [f"Diffusion study in {study.folder}, StudyInstanceUID {study.study_uid}"]
+    for use in study.uses:
+        mark = "used    " if use.used else "not used"
+        lines.append(f"  {mark}  {use.series.name}, {len(use.series.files)} files: {use.reason}")
+    return "\n".join(lines)
+
+
+def _report_json(report: IngestReport) -> dict[str, object]:
+    return {
+        "added": [
+            {
+                "case": str(added.case),
+                "folder": str(added.found.folder),
+                "b_values": list(added.b_values),
+                "b_value_source": added.b_value_source,
+                "mask_ml": added.mask_ml,
+            }
+            for added in report.added
+        ],
+        "present": [{"case": str(case), "folder": str(found.folder)} for found, case in report.present],
+        "failed": [{"folder": str(found.folder), "error": error} for found, error in report.failed],
+    }
+
+
+def _report_text(report: IngestReport, dataset: Path) -> str:
+    lines = []
+    for added in report.added:
+        b_values = ", ".join(f"{b:g}" for b in added.b_values)
+        mask = "no mask" if added.mask_ml is None else f"mask {added.mask_ml:.2f} mL"
+        lines.append(
+            f"added    {added.case} from {added.found.folder}: b {b_values} s/mm² "
+            f"(read from {added.b_value_source}), "
+            f"{'with' if added.found.adc else 'without'} scanner ADC, {mask}"
+        )
+    lines += [f"present  {case} is the study in {found.folder}" for found, case in report.present]
+    lines += [f"FAILED   {found.folder}: {error}" for found, error in report.failed]
+    counts = f"{len(report.added)} added, {len(report.present)} present, {len(report.failed)} failed"
+    if report.failed:
+        warn(f"{len(report.failed)} studies could not be ingested.")
+    return "\n".join([*lines, f"{dataset}: {counts}"])

@@ -1,0 +1,78 @@
+"""Predict and measure a model's test cases inside a run's folder."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+from uteroseg.dataset.layout import CaseId
+from uteroseg.dataset.store import Dataset
+from uteroseg.errors import UserError
+from uteroseg.evaluation.cases import measure_cases, predicted_mask
+from uteroseg.imaging.diffusion import fit_adc
+from uteroseg.imaging.nifti import write_mask
+from uteroseg.imaging.study import Mask
+from uteroseg.inference.overlay import overlay
+from uteroseg.inference.predict import predict_study
+from uteroseg.model.engine import OnnxEngine
+from uteroseg.model.prepare import high_b_image
+from uteroseg.results.runs import Overlay
+
+
+def evaluate_run(
+    dataset: Dataset,
+    cases: Sequence[CaseId],
+    folder: Path,
+    on_case: Callable[[int], None] = lambda done: None,
+) -> list[dict[str, Any]]:
+    """Predict test cases with ``folder/model`` into ``folder/predictions``, and measure them.
+
+    Raises
+    ------
+    UserError
+        If a case cannot be predicted or measured; the first such case is named.
+    """
+    engine = OnnxEngine(folder / "model")
+    predictions = folder / "predictions"
+    predictions.mkdir()
+
+    def predict(case: CaseId) -> Mask:
+        mask = predict_study(dataset.load_study(case), engine).mask
+        write_mask(predictions / f"{case}.nii.gz", mask)
+        return mask
+
+    rows, problems = measure_cases(dataset, cases, predict, on_case)
+    if problems:
+        raise UserError(
+            f"{len(problems)} test cases could not be evaluated; the first: {problems[0]}",
+            expected="test cases that can be predicted and measured.",
+            fix="mend these cases, or take them out of the test split.",
+        )
+    return rows
+
+
+def draw_overlays(
+    dataset: Dataset, rows: Sequence[dict[str, Any]], folder: Path
+) -> dict[Literal["worst", "median", "best"], Overlay]:
+    """Draw the worst, median and best case by DSC into ``folder/overlays``."""
+    ranked = sorted(rows, key=lambda row: (row["dsc"], row["case"]))
+    chosen: dict[Literal["worst", "median", "best"], dict[str, Any]] = {
+        "worst": ranked[0],
+        "median": ranked[(len(ranked) - 1) // 2],
+        "best": ranked[-1],
+    }
+    (folder / "overlays").mkdir()
+    pictures: dict[Literal["worst", "median", "best"], Overlay] = {}
+    for place, row in chosen.items():
+        case = CaseId.parse(row["case"])
+        study, file = dataset.load_study(case), f"overlays/{place}.png"
+        overlay(
+            high_b_image(study, fit_adc(study.signal, study.b_values)),
+            predicted_mask(folder / "predictions", case),
+            truth=dataset.load_mask(case),
+            caption=f"{case} ({row['cohort']}) · DSC {row['dsc']:.2f} · truth green, prediction magenta",
+            tiles=3,
+        ).save(folder / file)
+        pictures[place] = Overlay(case=row["case"], dsc=row["dsc"], file=file)
+    return pictures

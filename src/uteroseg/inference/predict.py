@@ -1,0 +1,82 @@
+"""From a study to its tumour mask."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from uteroseg.imaging.diffusion import fit_adc
+from uteroseg.imaging.geometry import Array
+from uteroseg.imaging.measure import mean_adc, volume_ml
+from uteroseg.imaging.study import DwiStudy, Mask
+from uteroseg.model.engine import OnnxEngine
+from uteroseg.model.prepare import high_b_image, mask_from_output, network_input
+from uteroseg.model.spec import ModelCard
+
+
+@dataclass(frozen=True, eq=False)
+class Prediction:
+    """What a model finds in a study.
+
+    Parameters
+    ----------
+    mask : Mask
+        On the study's grid.
+    probability : ndarray of float32, shape (slices, rows, columns)
+        Of tumour, on the study's grid.
+    high_b : ndarray of float32, shape (slices, rows, columns)
+        The image at b 1000 s/mm² that the network saw, before resampling.
+    volume_ml : float
+    mean_adc : float or None
+        10⁻³ mm²/s, inside the mask; None where the mask is empty.
+    warnings : tuple of str
+        In what way the study is not what the model was trained on.
+    """
+
+    mask: Mask
+    probability: Array
+    high_b: Array
+    volume_ml: float
+    mean_adc: float | None
+    warnings: tuple[str, ...]
+
+
+def predict_study(study: DwiStudy, engine: OnnxEngine) -> Prediction:
+    """Predict the tumour mask of a study.
+
+    Raises
+    ------
+    UserError
+        If the study has one b-value only or no signal.
+    """
+    spec = engine.card.spec
+    fit = fit_adc(study.signal, study.b_values)
+    output = engine.probability(network_input(study, spec, fit))
+    mask, probability = mask_from_output(output, study.geometry, spec)
+    return Prediction(
+        mask=mask,
+        probability=probability,
+        high_b=high_b_image(study, fit),
+        volume_ml=volume_ml(mask),
+        mean_adc=mean_adc(mask, fit.adc),
+        warnings=tuple(_unlike_training(study, engine.card)),
+    )
+
+
+def _unlike_training(study: DwiStudy, card: ModelCard) -> list[str]:
+    """Say in what way a study is unlike those that the model was trained on."""
+    warnings = []
+    if card.training.virtual:
+        warnings.append(
+            "The model was trained on virtual patients: what it finds in a real one means nothing clinically."
+        )
+    if study.geometry.plane != card.spec.plane:
+        warnings.append(
+            f"The study is {study.geometry.plane}; the model was trained on {card.spec.plane} slices."
+        )
+    lowest, highest = min(card.training.b_values), max(card.training.b_values)
+    if study.b_values[-1] < 0.6 * highest or study.b_values[0] > lowest + 100:
+        warnings.append(
+            f"The study has the b-values {', '.join(f'{b:g}' for b in study.b_values)}; "
+            f"the model was trained on {', '.join(f'{b:g}' for b in card.training.b_values)} s/mm²."
+        )
+    return warnings

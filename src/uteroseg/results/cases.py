@@ -1,0 +1,154 @@
+"""The table of measures, one row per run × test case (`cases.csv`)."""
+
+from __future__ import annotations
+
+import csv
+import io
+import math
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from uteroseg.errors import UserError
+from uteroseg.files import write_text
+
+FILE_NAME = "cases.csv"
+
+COLUMNS = (
+    "run",
+    "strategy",
+    "target_cases",
+    "seed",
+    "test_set",
+    "case",
+    "participant",
+    "cohort",
+    "histology",
+    "volume_ml",
+    "predicted_volume_ml",
+    "dsc",
+    "sensitivity",
+    "ppv",
+    "volume_error_ml",
+)
+"""Columns of `cases.csv`; a name carries its unit. Pooled is computed, never stored."""
+
+TEST_SETS = ("source", "target")
+
+_WHOLE = {"target_cases": (0, math.inf), "seed": (-math.inf, math.inf)}
+_NUMBERS = {
+    "volume_ml": (0, math.inf),
+    "predicted_volume_ml": (0, math.inf),
+    "dsc": (0, 1),
+    "sensitivity": (0, 1),
+    "ppv": (0, 1),
+    "volume_error_ml": (-math.inf, math.inf),
+}
+_REQUIRED_TEXT = ("run", "strategy", "test_set", "case", "participant", "cohort")
+
+
+def write_cases(path: Path, rows: Iterable[Mapping[str, Any]]) -> None:
+    """Write `cases.csv`, whole or not at all.
+
+    Parameters
+    ----------
+    path : Path
+    rows : iterable of mappings
+        Each with exactly the keys `COLUMNS`.
+
+    Raises
+    ------
+    ValueError
+        If a row has other keys.
+    """
+    text = io.StringIO(newline="")
+    writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
+    writer.writeheader()
+    for row in rows:
+        if set(row) != set(COLUMNS):
+            raise ValueError(f"a row of cases.csv has other columns: {sorted(set(row) ^ set(COLUMNS))}")
+        writer.writerow(row)
+    write_text(path, text.getvalue())
+
+
+def read_cases(path: Path) -> pd.DataFrame:
+    """Read and check a `cases.csv`.
+
+    Returns
+    -------
+    DataFrame
+        `COLUMNS` with text, whole numbers and finite floats; further columns stay as text.
+
+    Raises
+    ------
+    UserError
+        If the file cannot be read, a column is missing, a value is missing or impossible, or a case stands
+        there twice. File, column and row are named.
+    """
+    try:
+        text = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8", index_col=False)
+    except FileNotFoundError:
+        raise _defect(path, "does not exist", "a table of measures, one row per test case.") from None
+    except (OSError, ValueError) as error:
+        raise _defect(
+            path, f"cannot be read ({error})", "a table of comma-separated values in UTF-8."
+        ) from error
+    if missing := [name for name in COLUMNS if name not in text.columns]:
+        raise _defect(path, f"lacks the columns {', '.join(missing)}", f"the columns {', '.join(COLUMNS)}.")
+    if text.empty:
+        raise _defect(path, "has no rows", "one row per test case.")
+    for column in _REQUIRED_TEXT:
+        _refuse(path, text[column], text[column] == "", "some text")
+    _refuse(path, text["test_set"], ~text["test_set"].isin(TEST_SETS), f"one of {', '.join(TEST_SETS)}")
+    table = text.copy()
+    for column, limits in (_WHOLE | _NUMBERS).items():
+        table[column] = _numbers(path, text[column], limits=limits, whole=column in _WHOLE)
+    repeated = table.duplicated(["run", "test_set", "case"])
+    _refuse(path, text["case"], repeated, "each case once per run")
+    return table
+
+
+def _numbers(
+    path: Path, column: pd.Series[str], *, limits: tuple[float, float], whole: bool
+) -> pd.Series[Any]:
+    low, high = limits
+    values = pd.Series([_number(text) for text in column], index=column.index, dtype="float64")
+    wrong = ~values.map(math.isfinite) | (values < low) | (values > high)
+    kind = "a whole number" if whole else "a number"
+    if whole:
+        wrong |= values != values.round()
+    if math.isfinite(high):
+        kind += f" from {low:g} to {high:g}"
+    elif math.isfinite(low):
+        kind += f" of at least {low:g}"
+    _refuse(path, column, wrong, kind)
+    return values.astype("int64") if whole else values
+
+
+def _number(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        return math.nan
+
+
+def _refuse(path: Path, column: pd.Series[str], wrong: pd.Series[bool], expected: str) -> None:
+    """Raise for the first wrong value of a column; rows are counted from 1, below the header."""
+    if wrong.any():
+        row = int(wrong.to_numpy().argmax())
+        raise _defect(
+            path,
+            f"has {column.iloc[row]!r} in column {column.name!r}, row {row + 1} "
+            f"({int(wrong.sum())} such row{'s' if wrong.sum() > 1 else ''})",
+            f"{expected}.",
+        )
+
+
+def _defect(path: Path, problem: str, expected: str) -> UserError:
+    return UserError(
+        f"{path} {problem}.",
+        expected=expected,
+        fix="evaluate again: delete this run's folder and repeat the run, or restore the file from a copy.",
+    )
