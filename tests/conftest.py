@@ -5,6 +5,9 @@ from pathlib import Path
 
 import pytest
 
+# Tiny tensors gain nothing from threads, and threads that wait for a busy core lose tenfold.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 REAL_DATA = Path(os.environ.get("UTEROSEG_TEST_DATA", Path(__file__).parents[2] / "shared" / "data"))
 
 

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import json
-import os
+import secrets
 import shutil
-import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,13 +16,12 @@ from uteroseg.errors import UserError
 def write_text(path: Path, text: str) -> None:
     """Replace a file's text."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    temporary = _beside(path)
     try:
-        with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:
-            file.write(text)
-        Path(temporary).replace(path)
+        temporary.write_text(text, encoding="utf-8", newline="\n")
+        temporary.replace(path)
     except BaseException:
-        Path(temporary).unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)
         raise
 
 
@@ -43,9 +41,9 @@ def staged_folder(target: Path) -> Iterator[Path]:
     """
     require_new(target)
     target.parent.mkdir(parents=True, exist_ok=True)
-    stage = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{target.name}."))
+    stage = _beside(target)
     try:
-        stage.chmod(0o755)
+        stage.mkdir()
         yield stage
         if target.exists():
             target.rmdir()
@@ -63,3 +61,8 @@ def require_new(target: Path) -> None:
             expected="a folder that is new or empty.",
             fix="choose another folder, or move this one away.",
         )
+
+
+def _beside(path: Path) -> Path:
+    """A new hidden name in the same folder, so that moving from it to the path is one step."""
+    return path.with_name(f".{path.name}.{secrets.token_hex(4)}")

@@ -10,7 +10,7 @@ import typer
 from uteroseg.cli.console import Json, print_result, progress, warn
 
 if TYPE_CHECKING:
-    from uteroseg.dataset.ingest import IngestReport
+    from uteroseg.dataset.ingest import Outcome
     from uteroseg.dicom.studies import FoundStudy
 
 DatasetFolder = Annotated[Path, typer.Argument(metavar="DATASET", help="A dataset (BIDS folder).")]
@@ -56,6 +56,8 @@ def ingest(
     json: Json = False,
 ) -> None:
     """Turn scanner files into a dataset, or add to one."""
+    from collections import Counter
+
     from uteroseg.dataset.ingest import find
     from uteroseg.dataset.ingest import ingest as run
 
@@ -71,15 +73,20 @@ def ingest(
         )
         return
     with progress() as update:
-        report = run(
+        outcomes = run(
             source,
             dataset,
             cohort=cohort,
             annotations=annotations,
             on_study=lambda done, total: update("studies", done, total, ""),
         )
-    print_result(_report_json(report), _report_text(report, dataset), as_json=json)
-    if report.failed:
+    counts = Counter(outcome.status for outcome in outcomes)
+    values = {"studies": [_outcome_json(outcome) for outcome in outcomes]}
+    lines = [_outcome_text(outcome) for outcome in outcomes]
+    lines.append(f"{dataset}: " + ", ".join(f"{number} {status}" for status, number in counts.items()))
+    print_result(values, "\n".join(lines), as_json=json)
+    if counts["failed"]:
+        warn(f"{counts['failed']} of {len(outcomes)} studies could not be ingested.")
         raise typer.Exit(2)
 
 
@@ -132,36 +139,28 @@ def _found_text(study: FoundStudy) -> str:
     return "\n".join(lines)
 
 
-def _report_json(report: IngestReport) -> dict[str, object]:
+def _outcome_json(outcome: Outcome) -> dict[str, object]:
     return {
-        "added": [
-            {
-                "case": str(added.case),
-                "folder": str(added.found.folder),
-                "b_values": list(added.b_values),
-                "b_value_source": added.b_value_source,
-                "mask_ml": added.mask_ml,
-            }
-            for added in report.added
-        ],
-        "present": [{"case": str(case), "folder": str(found.folder)} for found, case in report.present],
-        "failed": [{"folder": str(found.folder), "error": error} for found, error in report.failed],
+        "folder": str(outcome.found.folder),
+        "status": outcome.status,
+        "case": str(outcome.case) if outcome.case else None,
+        "b_values": list(outcome.b_values),
+        "b_value_source": outcome.b_value_source,
+        "mask_ml": outcome.mask_ml,
+        "error": outcome.error,
     }
 
 
-def _report_text(report: IngestReport, dataset: Path) -> str:
-    lines = []
-    for added in report.added:
-        b_values = ", ".join(f"{b:g}" for b in added.b_values)
-        mask = "no mask" if added.mask_ml is None else f"mask {added.mask_ml:.2f} mL"
-        lines.append(
-            f"added    {added.case} from {added.found.folder}: b {b_values} s/mm² "
-            f"(read from {added.b_value_source}), "
-            f"{'with' if added.found.adc else 'without'} scanner ADC, {mask}"
-        )
-    lines += [f"present  {case} is the study in {found.folder}" for found, case in report.present]
-    lines += [f"FAILED   {found.folder}: {error}" for found, error in report.failed]
-    counts = f"{len(report.added)} added, {len(report.present)} present, {len(report.failed)} failed"
-    if report.failed:
-        warn(f"{len(report.failed)} studies could not be ingested.")
-    return "\n".join([*lines, f"{dataset}: {counts}"])
+def _outcome_text(outcome: Outcome) -> str:
+    folder = outcome.found.folder
+    if outcome.status == "failed":
+        return f"FAILED   {folder}: {outcome.error}"
+    if outcome.status == "present":
+        return f"present  {outcome.case} is the study in {folder} already"
+    mask = "no mask" if outcome.mask_ml is None else f"mask {outcome.mask_ml:.2f} mL"
+    b_values = ", ".join(f"{b:g}" for b in outcome.b_values)
+    return (
+        f"{outcome.status:8} {outcome.case} from {folder}: b {b_values} s/mm² "
+        f"(read from {outcome.b_value_source}), "
+        f"{'with' if outcome.found.adc else 'without'} scanner ADC, {mask}"
+    )

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from uteroseg.dataset.annotations import Annotation, annotation_of, read_annotations
 from uteroseg.dataset.identity import Pseudonyms
@@ -21,33 +22,34 @@ from uteroseg.imaging.resample import resample_mask
 from uteroseg.imaging.study import DwiStudy, Mask
 
 
-@dataclass
-class IngestReport:
-    """What became of the studies that were found.
-
-    Parameters
-    ----------
-    added : list of (FoundStudy, CaseId, DwiStudy's b-values, mask volume in mL or None)
-    present : list of (FoundStudy, CaseId)
-        In the dataset already.
-    failed : list of (FoundStudy, str)
-        With the error.
-    """
-
-    added: list[Added] = field(default_factory=list)
-    present: list[tuple[FoundStudy, CaseId]] = field(default_factory=list)
-    failed: list[tuple[FoundStudy, str]] = field(default_factory=list)
+Status = Literal["added", "mask added", "present", "failed"]
 
 
 @dataclass(frozen=True)
-class Added:
-    """A study that entered the dataset."""
+class Outcome:
+    """What became of a study that was found.
+
+    Parameters
+    ----------
+    found : FoundStudy
+    status : {"added", "mask added", "present", "failed"}
+    case : CaseId, optional
+        None where it failed.
+    b_values : tuple of float
+    b_value_source : str
+    mask_ml : float, optional
+        Volume of the annotation on the study's grid, mL.
+    error : str
+        Why it failed.
+    """
 
     found: FoundStudy
-    case: CaseId
-    b_values: tuple[float, ...]
-    b_value_source: str
-    mask_ml: float | None
+    status: Status
+    case: CaseId | None = None
+    b_values: tuple[float, ...] = ()
+    b_value_source: str = ""
+    mask_ml: float | None = None
+    error: str = ""
 
 
 def find(source: Path) -> tuple[tuple[FoundStudy, ...], tuple[SkippedFile, ...]]:
@@ -69,8 +71,10 @@ def ingest(
     cohort: str,
     annotations: Path | None = None,
     on_study: Callable[[int, int], None] = lambda done, total: None,
-) -> IngestReport:
+) -> list[Outcome]:
     """Add every diffusion study below a folder to a dataset; one bad study never stops the others.
+
+    A study that is there already is left as it is; if it has no mask and the table names one, it gets it.
 
     Parameters
     ----------
@@ -95,47 +99,51 @@ def ingest(
     studies, _ = find(source)
     _require_known_studies(rows, studies, source)
     dataset = Dataset.open_or_create(root)
-    pseudonyms = Pseudonyms.for_dataset(root, is_new=not dataset.cases())
-    report = IngestReport()
+    intake = _Intake(dataset, cohort, Pseudonyms.for_dataset(root, is_new=not dataset.cases()), rows, source)
+    outcomes = []
     for number, found in enumerate(studies, start=1):
-        key = pseudonyms.of(" ".join(sorted(series.series_uid for series in found.dwi)))
-        if case := dataset.find(key):
-            report.present.append((found, case))
-        else:
-            try:
-                report.added.append(_add(dataset, found, key, pseudonyms, cohort, rows, source))
-            except UserError as error:
-                report.failed.append((found, str(error)))
+        try:
+            outcomes.append(intake.take(found))
+        except UserError as error:
+            outcomes.append(Outcome(found, "failed", error=str(error)))
         on_study(number, len(studies))
-    return report
+    return outcomes
 
 
-def _add(
-    dataset: Dataset,
-    found: FoundStudy,
-    key: str,
-    pseudonyms: Pseudonyms,
-    cohort: str,
-    rows: Sequence[Annotation],
-    source: Path,
-) -> Added:
-    study = load_study(found.used)
-    annotation = annotation_of(found, rows, source)
-    mask, sidecar = _mask_for(study, annotation) if annotation else (None, {})
-    participant = Participant(
-        participant_id="",
-        cohort=cohort,
-        source="dicom",
-        source_key=pseudonyms.of(found.patient_id or found.study_uid),
-    )
-    case = dataset.add(NewCase(study, participant, key, mask, sidecar))
-    return Added(
-        found=found,
-        case=case,
-        b_values=study.b_values,
-        b_value_source=str(study.acquisition.get("b_value_source")),
-        mask_ml=volume_ml(mask) if mask else None,
-    )
+@dataclass(frozen=True)
+class _Intake:
+    """Takes studies into a dataset, one by one."""
+
+    dataset: Dataset
+    cohort: str
+    pseudonyms: Pseudonyms
+    annotations: Sequence[Annotation]
+    source: Path
+
+    def take(self, found: FoundStudy) -> Outcome:
+        key = self.pseudonyms.of(" ".join(sorted(series.series_uid for series in found.dwi)))
+        annotation = annotation_of(found, self.annotations, self.source)
+        present = self.dataset.find(key)
+        if present and (annotation is None or self.dataset.has_mask(present)):
+            return Outcome(found, "present", present)
+        study = self.dataset.load_study(present) if present else load_study(found.used)
+        mask, sidecar = _mask_for(study, annotation) if annotation else (None, {})
+        if present and mask:
+            self.dataset.add_mask(present, mask, sidecar)
+        participant = Participant(
+            participant_id="",
+            cohort=self.cohort,
+            source="dicom",
+            source_key=self.pseudonyms.of(found.patient_id or found.study_uid),
+        )
+        return Outcome(
+            found=found,
+            status="mask added" if present else "added",
+            case=present or self.dataset.add(NewCase(study, participant, key, mask, sidecar)),
+            b_values=study.b_values,
+            b_value_source=str(study.acquisition.get("b_value_source")),
+            mask_ml=volume_ml(mask) if mask else None,
+        )
 
 
 def _mask_for(study: DwiStudy, annotation: Annotation) -> tuple[Mask, dict[str, object]]:

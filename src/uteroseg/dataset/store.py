@@ -152,7 +152,7 @@ class Dataset:
                 expected=f"at least one patient of {cohort!r} in the {split} split.",
                 fix="assign splits with 'uteroseg split', or add cases.",
             )
-        bare = [str(case) for case in cases if not (self.root / case.annotation("nii.gz")).is_file()]
+        bare = [str(case) for case in cases if not self.has_mask(case)]
         if bare:
             raise UserError(
                 f"{len(bare)} of {len(cases)} {cohort} {split} cases have no mask: {', '.join(bare[:5])}"
@@ -196,6 +196,10 @@ class Dataset:
                 digest.update(path.read_bytes() if path.is_file() else b"")
         return digest.hexdigest()
 
+    def has_mask(self, case: CaseId) -> bool:
+        """Whether a case is annotated."""
+        return (self.root / case.annotation("nii.gz")).is_file()
+
     def find(self, study_key: str) -> CaseId | None:
         """The case that a study is in the dataset as, or None."""
         return self._study_keys().get(study_key)
@@ -207,9 +211,7 @@ class Dataset:
         without a case, which the same command completes.
         """
         if new.mask is not None:
-            new.mask.geometry.require_same(
-                new.study.geometry, what="mask and study", fix="move the mask to the study's grid first."
-            )
+            _require_same_grid(new.mask, new.study)
         participant = self._participant_for(new.participant)
         case = self._free_case(CaseId(participant.participant_id, new.session, new.acquisition))
         with tempfile.TemporaryDirectory(dir=self.root, prefix=".incoming") as stage:
@@ -228,6 +230,14 @@ class Dataset:
         if self._keys is not None:
             self._keys[new.study_key] = case
         return case
+
+    def add_mask(self, case: CaseId, mask: Mask, sidecar: Mapping[str, Any]) -> None:
+        """Write the annotation of a case that has none, whole or not at all."""
+        _require_same_grid(mask, self.load_study(case))
+        image = case.annotation("nii.gz")
+        with tempfile.TemporaryDirectory(dir=self.root, prefix=".incoming") as stage:
+            write_mask_files(Path(stage) / image, mask, sidecar)
+            _move(Path(stage), self.root, last=image)
 
     def save_participants(self) -> None:
         """Write ``participants.tsv``."""
@@ -272,6 +282,12 @@ class Dataset:
             free = replace(case, acquisition=f"{case.acquisition or 'acq-'}{number}")
             number += 1
         return free
+
+
+def _require_same_grid(mask: Mask, study: DwiStudy) -> None:
+    mask.geometry.require_same(
+        study.geometry, what="mask and study", fix="move the mask to the study's grid first."
+    )
 
 
 def _description(name: str, kind: str) -> dict[str, Any]:

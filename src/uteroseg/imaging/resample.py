@@ -24,17 +24,16 @@ def resample_image(image: Array, source: Geometry, target: Geometry, *, outside:
     -------
     ndarray of float32, shape ``target.shape``
     """
-    index_from_index = np.linalg.inv(source.affine) @ target.affine
+    source_index = np.linalg.inv(source.affine) @ target.affine
     resampled = ndimage.affine_transform(
-        _extended(np.asarray(image, np.float32)),
-        index_from_index[:3, :3],
-        offset=index_from_index[:3, 3] + 1,
+        np.asarray(image, np.float32),
+        source_index[:3, :3],
+        offset=source_index[:3, 3],
         output_shape=target.shape,
         order=1,
-        mode="constant",
-        cval=outside,
+        mode="nearest",
     )
-    return np.asarray(resampled)
+    return np.where(_inside(source_index, source.shape, target.shape), resampled, np.float32(outside))
 
 
 def resample_mask(mask: Mask, target: Geometry) -> Mask:
@@ -57,6 +56,11 @@ def resample_mask(mask: Mask, target: Geometry) -> Mask:
     return Mask(moved, target)
 
 
-def _extended(image: Array) -> Array:
-    """Repeat the border once, so that a voxel's outer half belongs to the image (as in SimpleITK)."""
-    return np.pad(image, 1, mode="edge")
+def _inside(source_index: Array, source: tuple[int, ...], target: tuple[int, ...]) -> Array:
+    """Where a target voxel's centre lies in a source voxel, which reaches half its size beyond its centre."""
+    slices, rows, columns = np.ogrid[tuple(slice(n) for n in target)]
+    inside = np.ones(target, bool)
+    for axis, size in zip(source_index[:3], source, strict=True):
+        index = axis[0] * slices + axis[1] * rows + axis[2] * columns + axis[3]
+        inside &= (index >= -0.5) & (index < size - 0.5)
+    return inside
