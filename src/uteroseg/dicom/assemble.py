@@ -1,0 +1,155 @@
+"""Series → `DwiStudy`: the images of one diffusion acquisition in order, the scanner's ADC beside them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from uteroseg.dicom.acquisition import acquisition
+from uteroseg.dicom.adc import load_adc
+from uteroseg.dicom.classify import SeriesKind
+from uteroseg.dicom.frames import Frame, frames_of
+from uteroseg.dicom.pixels import rescaled
+from uteroseg.dicom.scan import Series
+from uteroseg.dicom.stack import Cell, Stack, arrange
+from uteroseg.dicom.studies import FoundStudy, SeriesUse, find_studies, require_studies
+from uteroseg.errors import UserError
+from uteroseg.imaging.geometry import Array
+from uteroseg.imaging.study import DwiStudy
+
+__all__ = ["FoundStudy", "SeriesUse", "find_studies", "load_study", "require_studies", "stack_of"]
+
+
+def load_study(series: Sequence[Series]) -> DwiStudy:
+    """Load one diffusion acquisition.
+
+    Parameters
+    ----------
+    series : sequence of Series
+        The DWI series of the acquisition and, if there is one, the scanner's ADC map on the same grid;
+        `FoundStudy.used` is made for this.
+
+    Returns
+    -------
+    DwiStudy
+        Signal is rescaled per image (PS3.3 C.11.1). Several directions at one b-value are combined to the
+        trace image by geometric mean. Slices ascend along ``geometry.normal``. The scanner's ADC is in
+        10⁻³ mm²/s; how its unit is told, see `uteroseg.dicom.adc.load_adc`.
+
+    Raises
+    ------
+    UserError
+        If a file is unreadable or truncated, a b-value is unknown, an image is missing or there twice, or
+        grids are mixed.
+    """
+    dwi = of_kind(series, SeriesKind.DWI)
+    maps = of_kind(series, SeriesKind.ADC)
+    if len(maps) > 1:
+        raise UserError(
+            f"There are several ADC maps: {', '.join(s.name for s in maps)}.",
+            expected="at most one for a diffusion acquisition.",
+            fix="choose one of them.",
+        )
+    stack = stack_of(dwi)
+    refuse_unreadable(maps)
+    scanner_adc = None
+    if maps:
+        scanner_adc, adc_geometry = load_adc(maps[0])
+        adc_geometry.require_same(
+            stack.geometry,
+            what=f"ADC map {maps[0].name} and {describe(dwi)}",
+            fix="leave the ADC series out of the folder.",
+        )
+    return DwiStudy(
+        signal=_signal(stack),
+        b_values=stack.b_values,
+        geometry=stack.geometry,
+        scanner_adc=scanner_adc,
+        acquisition=_acquisition(dwi[0], stack),
+    )
+
+
+def stack_of(dwi: Sequence[Series]) -> Stack:
+    """Put the images of an acquisition's DWI series in their places; raises as `load_study` does."""
+    if not dwi:
+        raise UserError(
+            "There is no diffusion series.",
+            expected="at least one series of diffusion-weighted images.",
+            fix="add the series with the b-values.",
+        )
+    refuse_unreadable(dwi)
+    frames = [frame for one in dwi for frame in frames_of(one)]
+    if not frames:
+        raise UserError(
+            f"{describe(dwi)} has no images.",
+            expected="images with a b-value.",
+            fix="export the series again, whole.",
+        )
+    _refuse_unknown_b(frames, dwi)
+    return arrange(frames, what=describe(dwi))
+
+
+def refuse_unreadable(series: Sequence[Series]) -> None:
+    """Raise a UserError that names the first unreadable file of any series."""
+    for one in series:
+        for file in one.unreadable:
+            more = f" ({len(one.unreadable)} such files)" if len(one.unreadable) > 1 else ""
+            raise UserError(
+                f"{file.path} cannot be read: {file.reason}{more}. "
+                f"It belongs, or could belong, to {one.name}.",
+                expected="every file of the series whole.",
+                fix="copy or export the file again; remove it if it belongs elsewhere.",
+            )
+
+
+def of_kind(series: Sequence[Series], kind: SeriesKind) -> tuple[Series, ...]:
+    """Return the series of one kind."""
+    return tuple(one for one in series if one.kind is kind)
+
+
+def describe(series: Sequence[Series]) -> str:
+    """Name series to a person."""
+    return ", ".join(one.name for one in series)
+
+
+def _refuse_unknown_b(frames: Sequence[Frame], dwi: Sequence[Series]) -> None:
+    unknown = [frame for frame in frames if frame.b_value is None]
+    if unknown:
+        raise UserError(
+            f"The b-value of {len(unknown)} of {len(frames)} images of {describe(dwi)} is nowhere in their "
+            f"headers, first of {unknown[0].file}.",
+            expected="a b-value in the standard attribute or in the vendor's own.",
+            fix="export the series with its private attributes, or convert it with b-values to NIfTI.",
+        )
+
+
+def _signal(stack: Stack) -> Array:
+    """Decode into (b-values, slices, rows, columns), float32; several directions by geometric mean."""
+    place = {
+        id(frame): (b, s) for b, row in enumerate(stack.cells) for s, cell in enumerate(row) for frame in cell
+    }
+    signal = np.zeros((len(stack.b_values), *stack.geometry.shape), np.float32)
+    every = [frame for row in stack.cells for cell in row for frame in cell]
+    for frame, image in rescaled(every, comparable=True):
+        b, s = place[id(frame)]
+        count = len(stack.cells[b][s])
+        if count == 1:
+            signal[b, s] = image
+        else:
+            with np.errstate(divide="ignore"):  # no signal in one direction: no signal in the trace
+                signal[b, s] += np.log(np.maximum(image, 0)) / np.float32(count)
+    for b, row in enumerate(stack.cells):
+        several = [s for s, cell in enumerate(row) if len(cell) > 1]
+        signal[b, several] = np.exp(signal[b, several])
+    return signal
+
+
+def _acquisition(first: Series, stack: Stack) -> dict[str, Any]:
+    return {**acquisition(first.headers[0]), "b_value_source": _b_value_source(stack.cells)}
+
+
+def _b_value_source(cells: Sequence[Sequence[Cell]]) -> str:
+    sources = [frame.b_value.source for row in cells for cell in row for frame in cell if frame.b_value]
+    return "; ".join(dict.fromkeys(sources))

@@ -1,0 +1,49 @@
+"""Functional groups: where enhanced multi-frame files keep what classic files keep per file.
+
+References
+----------
+DICOM PS3.3 C.7.6.16.1, Multi-frame Functional Groups Module.
+"""
+
+from __future__ import annotations
+
+from pydicom.dataset import Dataset
+from pydicom.uid import EnhancedMRImageStorage, LegacyConvertedEnhancedMRImageStorage
+
+MULTI_FRAME = (EnhancedMRImageStorage, LegacyConvertedEnhancedMRImageStorage)
+
+_PER_FRAME = "PerFrameFunctionalGroupsSequence"
+_SHARED = "SharedFunctionalGroupsSequence"
+
+
+def is_enhanced(header: Dataset) -> bool:
+    """Say whether a file is an enhanced multi-frame MR image."""
+    return header.get("SOPClassUID") in MULTI_FRAME
+
+
+def frame_count(header: Dataset) -> int:
+    """Count the frames that an enhanced file describes."""
+    return len(header.get(_PER_FRAME) or ())
+
+
+def functional_group(header: Dataset, keyword: str, frame: int = 0) -> Dataset:
+    """Return a frame's functional group: its own, else the one shared by all, else an empty one."""
+    for parent, index in ((_PER_FRAME, frame), (_SHARED, 0)):
+        items = header.get(parent) or ()
+        if index < len(items) and items[index].get(keyword):
+            group: Dataset = items[index][keyword].value[0]
+            return group
+    return Dataset()
+
+
+def share_constant_groups(header: Dataset, keywords: tuple[str, ...]) -> None:
+    """Copy groups that are per frame but the same in every frame to the shared ones, in place.
+
+    Siemens XA keeps Pixel Measures per frame, and highdicom looks for them in the shared groups.
+    """
+    frames = header.get(_PER_FRAME) or ()
+    shared = (header.get(_SHARED) or ())[0:1]
+    for keyword in keywords:
+        items = [frame.get(keyword) for frame in frames]
+        if shared and keyword not in shared[0] and items and all(item == items[0] for item in items):
+            setattr(shared[0], keyword, items[0])

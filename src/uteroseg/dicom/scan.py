@@ -1,0 +1,201 @@
+"""Walk a folder and group its DICOM files into classified series, reading headers only."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydicom.dataset import Dataset
+
+from uteroseg.dicom.classify import Classification, SeriesKind, classify
+from uteroseg.dicom.header import Unreadable, read_header
+from uteroseg.errors import UserError
+
+
+@dataclass(frozen=True)
+class SkippedFile:
+    """A file that is DICOM, or is named like it, and cannot be read.
+
+    Parameters
+    ----------
+    path : Path
+    reason : str
+        For people.
+    series_uid : str or None
+        Its series, where the readable part of its header says so.
+    """
+
+    path: Path
+    reason: str
+    series_uid: str | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Series:
+    """The images of one series that are of one kind (some scanners mix b images and maps in one series).
+
+    Parameters
+    ----------
+    series_uid, study_uid, patient_id, frame_of_reference_uid : str
+        Empty where the header lacks them.
+    description : str
+    number : int or None
+        Series Number.
+    modality, manufacturer : str
+    files : tuple of Path
+        Sorted by path.
+    headers : tuple of Dataset
+        One per file, without pixels and only with the elements that uteroseg uses.
+    kind : SeriesKind
+    reason : str
+        Why it is of this kind.
+    unreadable : tuple of SkippedFile
+        Files that belong, or could belong, to this series and cannot be read.
+    """
+
+    series_uid: str
+    study_uid: str
+    patient_id: str
+    frame_of_reference_uid: str
+    description: str
+    number: int | None
+    modality: str
+    manufacturer: str
+    files: tuple[Path, ...]
+    headers: tuple[Dataset, ...]
+    kind: SeriesKind
+    reason: str
+    unreadable: tuple[SkippedFile, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """Number and description, to name the series to a person."""
+        number = "without number" if self.number is None else str(self.number)
+        return f"series {number} ({self.description or 'no description'})"
+
+
+@dataclass(frozen=True, eq=False)
+class Scan:
+    """What a folder holds.
+
+    Parameters
+    ----------
+    series : tuple of Series
+        Ordered by study, series number and series UID.
+    skipped : tuple of SkippedFile
+    """
+
+    series: tuple[Series, ...]
+    skipped: tuple[SkippedFile, ...]
+
+
+def scan_folder(root: Path) -> Scan:
+    """Find the DICOM series under a folder.
+
+    DICOM files are known by their content, whatever their names; other files and DICOMDIRs are passed over.
+    Pixels are not read.
+
+    Parameters
+    ----------
+    root : Path
+        A folder, or one DICOM file.
+
+    Returns
+    -------
+    Scan
+
+    Raises
+    ------
+    UserError
+        If the folder does not exist.
+    """
+    if not root.exists():
+        raise UserError(
+            f"{root} does not exist.",
+            expected="a folder of DICOM files.",
+            fix="check the path for a typing error.",
+        )
+    found: list[tuple[Path, Dataset]] = []
+    skipped: list[SkippedFile] = []
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", module="pydicom")  # values that break a rule and do no harm
+        for path in _walk(root):
+            try:
+                header = read_header(path)
+            except Unreadable as error:
+                skipped.append(SkippedFile(path, error.reason, error.series_uid))
+                continue
+            if header is not None:
+                found.append((path, header))
+    return Scan(_group(found, skipped), tuple(skipped))
+
+
+def _walk(root: Path) -> Iterator[Path]:
+    if root.is_file():
+        yield root
+    for folder, subfolders, names in os.walk(root):
+        subfolders.sort()
+        yield from (Path(folder, name) for name in sorted(names))
+
+
+def _group(found: Sequence[tuple[Path, Dataset]], skipped: Sequence[SkippedFile]) -> tuple[Series, ...]:
+    by_uid: dict[tuple[str, str], list[tuple[Path, Dataset]]] = defaultdict(list)
+    for path, header in found:
+        by_uid[_text(header, "StudyInstanceUID"), _text(header, "SeriesInstanceUID")].append((path, header))
+    series = [one for files in by_uid.values() for one in _split(files, skipped)]
+    return tuple(sorted(series, key=_order))
+
+
+def _split(files: Sequence[tuple[Path, Dataset]], skipped: Sequence[SkippedFile]) -> Iterator[Series]:
+    """Split the files of one Series Instance UID by kind."""
+    kinds = _join_b0([classify(header) for _, header in files])
+    for kind in dict.fromkeys(c.kind for c in kinds):
+        chosen = [file for file, c in zip(files, kinds, strict=True) if c.kind is kind]
+        reason = next(c.reason for c in kinds if c.kind is kind)
+        yield _series(chosen, Classification(kind, reason), skipped)
+
+
+def _join_b0(kinds: list[Classification]) -> list[Classification]:
+    """Count images that show no sign of diffusion as b 0 where the rest of their series is DWI."""
+    dwi = next((c for c in kinds if c.kind is SeriesKind.DWI), None)
+    silent = (SeriesKind.T2, SeriesKind.OTHER)
+    return [dwi if dwi and c.kind in silent and not c.reason.startswith("ImageType") else c for c in kinds]
+
+
+def _series(
+    files: Sequence[tuple[Path, Dataset]], what: Classification, skipped: Sequence[SkippedFile]
+) -> Series:
+    first = files[0][1]
+    uid = _text(first, "SeriesInstanceUID")
+    folders = {path.parent for path, _ in files}
+    number = _text(first, "SeriesNumber")
+    return Series(
+        series_uid=uid,
+        study_uid=_text(first, "StudyInstanceUID"),
+        patient_id=_text(first, "PatientID"),
+        frame_of_reference_uid=_text(first, "FrameOfReferenceUID"),
+        description=_text(first, "SeriesDescription"),
+        number=int(number) if number.lstrip("-").isdecimal() else None,
+        modality=_text(first, "Modality"),
+        manufacturer=_text(first, "Manufacturer"),
+        files=tuple(path for path, _ in files),
+        headers=tuple(header for _, header in files),
+        kind=what.kind,
+        reason=what.reason,
+        unreadable=tuple(
+            s for s in skipped if s.series_uid == uid or (s.series_uid is None and s.path.parent in folders)
+        ),
+    )
+
+
+def _text(header: Dataset, keyword: str) -> str:
+    return str(header.get(keyword) or "").strip() if keyword in header else ""
+
+
+def _order(series: Series) -> tuple[str, str, int, str]:
+    number = series.number if series.number is not None else 1 << 31
+    return series.patient_id, series.study_uid, number, series.series_uid

@@ -1,0 +1,258 @@
+"""`Mask` ↔ DICOM Segmentation. The only module that imports highdicom, which is slow to import.
+
+References
+----------
+DICOM PS3.3 A.51 Segmentation IOD, C.8.20 Segmentation modules; PS3.16 CID 7150, 7168 (property categories,
+types).
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import warnings
+from collections.abc import Sequence
+from importlib.metadata import version
+from pathlib import Path
+
+import highdicom as hd
+import numpy as np
+import pydicom
+from pydicom.dataset import Dataset
+from pydicom.sr.codedict import codes
+from pydicom.uid import SegmentationStorage, generate_uid
+
+from uteroseg.dicom.assemble import stack_of
+from uteroseg.dicom.classify import LABEL_MAP_SEGMENTATION
+from uteroseg.dicom.enhanced import is_enhanced, share_constant_groups
+from uteroseg.dicom.frames import Frame
+from uteroseg.dicom.scan import Series
+from uteroseg.dicom.studies import FoundStudy
+from uteroseg.errors import UserError
+from uteroseg.imaging.geometry import Array, Geometry
+from uteroseg.imaging.study import Mask
+
+RESEARCH_USE = "Research use, not for diagnosis"
+
+_SERIES_NUMBER = 9100  # high, so that it sorts after the scanner's series
+_EMPTY_IF_ABSENT = (  # type 2: present, may be empty (PS3.3 C.7.1.1, C.7.2.1)
+    "PatientID",
+    "PatientName",
+    "PatientBirthDate",
+    "PatientSex",
+    "AccessionNumber",
+    "StudyID",
+    "StudyDate",
+    "StudyTime",
+)
+_POSITION_TOLERANCE_MM = 0.01  # unevenness of slice distances that single-precision writers leave
+
+
+def write_seg(
+    path: Path, mask: Mask, source: Series | FoundStudy, *, algorithm_name: str, algorithm_version: str
+) -> None:
+    """Write a mask as a BINARY segmentation with one segment, the tumour (SCT 108369006, Neoplasm).
+
+    It references the images of the lowest b-value: those of several b-values would share positions, which
+    the standard's derivation macros and viewers do not tell apart. Frames of slices without tumour are
+    written too, so that every reader finds the whole grid.
+
+    Parameters
+    ----------
+    path : Path
+        Appears whole or not at all; an existing file is replaced.
+    mask : Mask
+        On the study's grid; can be empty.
+    source : Series or FoundStudy
+        The diffusion images that the mask belongs to.
+    algorithm_name, algorithm_version : str
+        Of the model, for Segmentation Algorithm Identification.
+
+    Raises
+    ------
+    UserError
+        If the mask is not on the study's grid, or the source cannot be read.
+    """
+    dwi = source.dwi if isinstance(source, FoundStudy) else (source,)
+    stack = stack_of(dwi)
+    mask.geometry.require_same(
+        stack.geometry, what="mask and source images", fix="move the mask to the study's grid first."
+    )
+    referenced = [cell[0] for cell in stack.cells[0]]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # highdicom quotes patient names in its warnings
+        tumour = _tumour(algorithm_name, algorithm_version)
+        segmentation = _segmentation(mask, stack.geometry, referenced, tumour)
+    _keep_references(segmentation, referenced)
+    _save(segmentation, path)
+
+
+def read_seg(path: Path, *, segment: int | None = None) -> Mask:
+    """Read a BINARY segmentation back on its own grid.
+
+    Parameters
+    ----------
+    path : Path
+    segment : int, optional
+        Segment Number of the tumour; needed where there are several.
+
+    Returns
+    -------
+    Mask
+        Slices ascend along ``geometry.normal``; slices that the file leaves out as empty are filled in.
+
+    Raises
+    ------
+    UserError
+        If the file is no binary segmentation, holds several segments and none was chosen, or its frames do
+        not form a regular grid.
+    """
+    header = _read(path)
+    kind = str(header.get("SegmentationType") or "")
+    if header.get("SOPClassUID") not in (SegmentationStorage, LABEL_MAP_SEGMENTATION) or kind != "BINARY":
+        raise UserError(
+            f"{path} is not a binary segmentation ({kind or header.get('Modality') or 'no modality'}).",
+            expected="a DICOM Segmentation of type BINARY.",
+            fix="export the segmentation as binary DICOM SEG or as NIfTI.",
+        )
+    number = _choose(path, header, segment)
+    try:
+        volume = hd.seg.Segmentation.from_dataset(header, copy=False).get_volume(
+            segment_numbers=[number], combine_segments=True, atol=_POSITION_TOLERANCE_MM
+        )
+    except Exception as error:  # a damaged file can fail anywhere in highdicom
+        raise UserError(
+            f"{path}: its frames do not form a volume ({' '.join(str(error).split())}).",
+            expected="parallel frames at equal distances, whole.",
+            fix="export the segmentation again, or as NIfTI.",
+        ) from error
+    return _ascending(np.asarray(volume.array) > 0, np.asarray(volume.affine))
+
+
+def _segmentation(
+    mask: Mask, geometry: Geometry, referenced: Sequence[Frame], tumour: hd.seg.SegmentDescription
+) -> hd.seg.Segmentation:
+    return hd.seg.Segmentation(
+        source_images=_source_images(referenced),
+        pixel_array=hd.Volume(
+            mask.data.astype(np.uint8),
+            geometry.affine,
+            "PATIENT",
+        ),
+        segmentation_type=hd.seg.SegmentationTypeValues.BINARY,
+        segment_descriptions=[tumour],
+        series_instance_uid=generate_uid(),
+        series_number=_SERIES_NUMBER,
+        sop_instance_uid=generate_uid(),
+        instance_number=1,
+        manufacturer="uteroseg",
+        manufacturer_model_name="uteroseg",
+        software_versions=version("uteroseg"),
+        device_serial_number="none",
+        content_label="RESEARCH_USE",
+        content_description=RESEARCH_USE,
+        content_creator_name="uteroseg",
+        series_description=f"Tumour, uteroseg. {RESEARCH_USE}",
+        omit_empty_frames=False,
+    )
+
+
+def _tumour(name: str, model_version: str) -> hd.seg.SegmentDescription:
+    return hd.seg.SegmentDescription(
+        segment_number=1,
+        segment_label="Tumour",
+        segmented_property_category=codes.SCT.MorphologicallyAbnormalStructure,
+        segmented_property_type=codes.SCT.Neoplasm,
+        algorithm_type=hd.seg.SegmentAlgorithmTypeValues.AUTOMATIC,
+        algorithm_identification=hd.AlgorithmIdentificationSequence(
+            name=name, family=codes.DCM.ArtificialIntelligence, version=model_version
+        ),
+        tracking_uid=generate_uid(),
+        tracking_id="uteroseg tumour",
+    )
+
+
+def _source_images(frames: Sequence[Frame]) -> list[Dataset]:
+    """Read the whole headers again: the scan keeps only what uteroseg needs, highdicom copies more."""
+    frame_of_reference_uid = generate_uid()  # where de-identification removed it from every image
+    images: list[Dataset] = []
+    for file in dict.fromkeys(frame.file for frame in frames):
+        image = pydicom.dcmread(file, stop_before_pixels=True)
+        if is_enhanced(image):
+            share_constant_groups(image, ("PixelMeasuresSequence", "PlaneOrientationSequence"))
+        for keyword in _EMPTY_IF_ABSENT:
+            if keyword not in image:
+                setattr(image, keyword, "")
+        if not image.get("FrameOfReferenceUID"):
+            image.FrameOfReferenceUID = frame_of_reference_uid
+        images.append(image)
+    return images
+
+
+def _keep_references(segmentation: Dataset, referenced: Sequence[Frame]) -> None:
+    """Drop references to other frames of an enhanced source: highdicom names all at a frame's position."""
+    numbers = {frame.index + 1 for frame in referenced}
+    for frame in segmentation.PerFrameFunctionalGroupsSequence:
+        for derivation in frame.get("DerivationImageSequence") or ():
+            derivation.SourceImageSequence = [
+                image
+                for image in derivation.SourceImageSequence
+                if int(image.get("ReferencedFrameNumber") or 0) in numbers
+                or "ReferencedFrameNumber" not in image
+            ]
+
+
+def _save(dataset: Dataset, path: Path) -> None:
+    """Write beside the target, then replace it."""
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
+    os.close(handle)
+    try:
+        dataset.save_as(name)
+        Path(name).replace(path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
+
+
+def _read(path: Path) -> Dataset:
+    try:
+        return pydicom.dcmread(path)
+    except FileNotFoundError:
+        raise UserError(
+            f"{path} does not exist.", expected="a DICOM file.", fix="check the path for a typing error."
+        ) from None
+    except Exception as error:
+        raise UserError(
+            f"{path} cannot be read as DICOM ({' '.join(str(error).split())}).",
+            expected="a whole DICOM Segmentation.",
+            fix="copy or export the file again.",
+        ) from error
+
+
+def _choose(path: Path, header: Dataset, segment: int | None) -> int:
+    found = {
+        int(s.SegmentNumber): str(s.get("SegmentLabel") or "") for s in header.get("SegmentSequence") or ()
+    }
+    listed = ", ".join(f"{number} {label}".strip() for number, label in found.items()) or "none"
+    if segment is None and len(found) == 1:
+        return next(iter(found))
+    if segment in found:
+        return segment
+    raise UserError(
+        f"{path} holds the segments {listed}."
+        if segment is None
+        else f"{path} has no segment {segment}, it holds {listed}.",
+        expected="one segment, the tumour's.",
+        fix="say which segment number is the tumour (column 'label' of the annotation table).",
+    )
+
+
+def _ascending(data: Array, affine: Array) -> Mask:
+    """Turn the slices so that they ascend along the normal, as in a `DwiStudy`."""
+    geometry = Geometry(data.shape, affine)
+    if geometry.normal @ geometry.affine[:3, 0] >= 0:
+        return Mask(data, geometry)
+    turned = geometry.affine.copy()
+    turned[:3, 3] = geometry.to_patient((data.shape[0] - 1, 0, 0))
+    turned[:3, 0] *= -1
+    return Mask(np.ascontiguousarray(data[::-1]), Geometry(data.shape, turned))

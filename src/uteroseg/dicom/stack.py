@@ -1,0 +1,242 @@
+"""Put image planes in order: which b-value, which slice; and refuse what is missing, double or elsewhere."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from uteroseg.dicom.bvalues import merge
+from uteroseg.dicom.frames import Frame
+from uteroseg.errors import UserError
+from uteroseg.imaging.geometry import Array, Geometry
+
+POSITION_TOLERANCE_MM = 0.1
+"""Images nearer than this along the normal are one slice; a slice may lie this far off the regular grid."""
+
+_ORIENTATION_TOLERANCE = 1e-3  # of a direction cosine
+_SPACING_TOLERANCE = 1e-3  # mm
+_SHOWN = 3  # examples in a message
+
+Cell = tuple[Frame, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Stack:
+    """Image planes in their places.
+
+    Parameters
+    ----------
+    geometry : Geometry
+        Slices ascend along ``geometry.normal``.
+    b_values : tuple of float
+        s/mm², ascending.
+    cells : tuple of tuple of tuple of Frame
+        ``cells[b-value][slice]``: the images of that place, one or one per direction.
+    """
+
+    geometry: Geometry
+    b_values: tuple[float, ...]
+    cells: tuple[tuple[Cell, ...], ...]
+
+
+def arrange(frames: Sequence[Frame], *, what: str) -> Stack:
+    """Order image planes by b-value and by position along the slice normal.
+
+    InstanceNumber is not used: it is neither unique nor in spatial order. Where a b-value has the scanner's
+    own trace images, images of single directions are left out.
+
+    Parameters
+    ----------
+    frames : sequence of Frame
+        All with a b-value.
+    what : str
+        What they belong to, for messages.
+
+    Raises
+    ------
+    UserError
+        If the images lie on different grids, or an image is missing or there twice.
+    """
+    require_one_grid(frames, what=what)
+    positions = _slice_positions(frames)
+    b_of = merge([frame.b_value.value for frame in frames if frame.b_value])
+    cells: dict[tuple[float, int], list[Frame]] = defaultdict(list)
+    for frame in frames:
+        if frame.b_value is not None:
+            cells[b_of[frame.b_value.value], _slice_of(frame, positions, what=what)].append(frame)
+    b_values = tuple(sorted(set(b_of.values())))
+    table = [[cells.get((b, s), []) for s in range(len(positions))] for b in b_values]
+    _refuse_missing(table, b_values, what=what)
+    geometry = _geometry(frames[0], positions, what=what)
+    ordered = tuple(
+        _one_measurement(row, f"b {b:g}", what=what) for b, row in zip(b_values, table, strict=True)
+    )
+    return Stack(geometry, b_values, ordered)
+
+
+def arrange_map(frames: Sequence[Frame], *, what: str) -> tuple[Geometry, Cell]:
+    """Order the image planes of a map without b-values, one per slice; raises as `arrange` does."""
+    require_one_grid(frames, what=what)
+    positions = _slice_positions(frames)
+    cells: list[list[Frame]] = [[] for _ in positions]
+    for frame in frames:
+        cells[_slice_of(frame, positions, what=what)].append(frame)
+    for cell in cells:
+        if len(cell) > 1:
+            raise _double(cell, "the map", what=what)
+    return _geometry(frames[0], positions, what=what), tuple(cell[0] for cell in cells)
+
+
+def require_one_grid(frames: Sequence[Frame], *, what: str) -> None:
+    """Refuse images of another size, spacing or orientation than the first one's, by name."""
+    first = frames[0]
+    for frame in frames:
+        same = (
+            (frame.rows, frame.columns) == (first.rows, first.columns)
+            and np.allclose(frame.pixel_spacing, first.pixel_spacing, rtol=0, atol=_SPACING_TOLERANCE)
+            and np.allclose(frame.orientation, first.orientation, rtol=0, atol=_ORIENTATION_TOLERANCE)
+        )
+        if not same:
+            raise UserError(
+                f"{what} mixes grids: {first.file} has {_grid(first)}, {frame.file} has {_grid(frame)}.",
+                expected="images of one size, spacing and orientation.",
+                fix="keep the acquisitions in separate folders.",
+            )
+
+
+def slice_depths(frames: Sequence[Frame]) -> Array:
+    """Position of every image along the slice normal, mm."""
+    along_columns, along_rows = np.reshape(frames[0].orientation, (2, 3))
+    normal = np.cross(along_columns, along_rows)
+    return np.asarray([frame.position for frame in frames]) @ (normal / np.linalg.norm(normal))
+
+
+def _slice_positions(frames: Sequence[Frame]) -> Array:
+    """Position (LPS, mm), shape (slices, 3), of every slice, ascending along the normal."""
+    depths = slice_depths(frames)
+    order = np.argsort(depths, kind="stable")
+    starts = np.flatnonzero(np.diff(depths[order], prepend=-np.inf) > POSITION_TOLERANCE_MM)
+    points = np.asarray([frame.position for frame in frames])[order]
+    return points[starts]
+
+
+def _slice_of(frame: Frame, positions: Array, *, what: str) -> int:
+    distances = np.linalg.norm(positions - frame.position, axis=1)
+    nearest = int(np.argmin(distances))
+    if distances[nearest] > 2 * POSITION_TOLERANCE_MM:
+        raise UserError(
+            f"{what}: {frame.file} lies at {_point(frame.position)}, the other images of its slice at "
+            f"{_point(positions[nearest])}.",
+            expected="the images of one slice at one place for every b-value.",
+            fix="keep acquisitions that were planned differently in separate folders.",
+        )
+    return nearest
+
+
+def _refuse_missing(
+    table: Sequence[Sequence[Sequence[Frame]]], b_values: Sequence[float], *, what: str
+) -> None:
+    places = [next(cell[0] for cell in column if cell) for column in zip(*table, strict=True)]
+    missing = [
+        f"b {b:g} at {_point(place.position)}"
+        for b, row in zip(b_values, table, strict=True)
+        for cell, place in zip(row, places, strict=True)
+        if not cell
+    ]
+    if missing:
+        raise UserError(
+            f"{what} has no image for {_some(missing)}.",
+            expected=f"one image at each of {len(places)} slice positions for every b-value.",
+            fix="export the series again, whole.",
+        )
+
+
+def _geometry(first: Frame, positions: Array, *, what: str) -> Geometry:
+    """Build the grid of slices at equal distances."""
+    count = len(positions)
+    if count == 1:
+        along_columns, along_rows = np.reshape(first.orientation, (2, 3))
+        step = (np.cross(along_columns, along_rows) * (first.thickness or 1.0)).tolist()
+    else:
+        step = _regular_step(positions, what=what)
+    return Geometry.from_dicom(
+        (count, first.rows, first.columns),
+        position=positions[0].tolist(),
+        orientation=first.orientation,
+        pixel_spacing=first.pixel_spacing,
+        slice_step=step,
+    )
+
+
+def _regular_step(positions: Array, *, what: str) -> list[float]:
+    step = (positions[-1] - positions[0]) / (len(positions) - 1)
+    expected = positions[0] + np.arange(len(positions))[:, None] * step
+    if np.linalg.norm(positions - expected, axis=1).max() <= POSITION_TOLERANCE_MM:
+        return [float(mm) for mm in step]
+    gaps = np.linalg.norm(np.diff(positions, axis=0), axis=1)
+    usual = float(np.median(gaps))
+    odd = int(np.argmax(np.abs(gaps - usual)))
+    raise UserError(
+        f"{what} has a gap at every b-value: {gaps[odd]:.2f} mm between the slices at "
+        f"{_point(positions[odd])} and {_point(positions[odd + 1])}, elsewhere {usual:.2f} mm.",
+        expected="slices at equal distances.",
+        fix="export the series again, whole; a slice is missing or belongs to another stack.",
+    )
+
+
+def _one_measurement(row: Sequence[Sequence[Frame]], name: str, *, what: str) -> tuple[Cell, ...]:
+    """Choose what makes up each slice's trace image and see that it is the same for every slice."""
+    if all(any(frame.isotropic for frame in cell) for cell in row):
+        row = [[frame for frame in cell if frame.isotropic] for cell in row]
+    directions = [Counter(frame.direction for frame in cell) for cell in row]
+    most = max(directions, key=lambda found: found.total())
+    usual = max(directions, key=directions.count)
+    for cell, found in zip(row, directions, strict=True):
+        if len({(frame.direction, frame.repetition) for frame in cell}) < len(cell):
+            raise _double(cell, name, what=what)
+        if found != usual:
+            raise UserError(
+                f"{what} has {found.total()} images for {name} at {_point(cell[0].position)} "
+                f"({cell[0].file} …), elsewhere {usual.total()}.",
+                expected=f"the same {most.total()} diffusion directions at every slice.",
+                fix="export the series again, whole, or remove the extra images.",
+            )
+    return tuple(tuple(sorted(cell, key=lambda f: (f.direction or (), f.repetition))) for cell in row)
+
+
+def _double(cell: Sequence[Frame], name: str, *, what: str) -> UserError:
+    seen: dict[object, Frame] = {}
+    pair = (cell[0], cell[-1])
+    for frame in cell:
+        key = (frame.direction, frame.repetition)
+        if key in seen:
+            pair = (seen[key], frame)
+            break
+        seen[key] = frame
+    return UserError(
+        f"{what} holds {name} at {_point(pair[0].position)} twice: {_image(pair[0])} and {_image(pair[1])}.",
+        expected="one image for each b-value, position and direction.",
+        fix="remove the copy, or keep repeated acquisitions in separate folders.",
+    )
+
+
+def _image(frame: Frame) -> str:
+    return f"{frame.file} frame {frame.index + 1}" if frame.index else str(frame.file)
+
+
+def _grid(frame: Frame) -> str:
+    spacing = "×".join(f"{mm:.4g}" for mm in frame.pixel_spacing)
+    cosines = ", ".join(f"{v:.3f}" for v in frame.orientation)
+    return f"{frame.rows}×{frame.columns} pixels of {spacing} mm, orientation ({cosines})"
+
+
+def _point(position: Sequence[float] | Array) -> str:
+    return "(" + ", ".join(f"{v:.1f}" for v in position) + ") mm"
+
+
+def _some(names: Sequence[str]) -> str:
+    more = len(names) - _SHOWN
+    return "; ".join(names[:_SHOWN]) + (f" and {more} more" if more > 0 else "")

@@ -1,0 +1,103 @@
+from pathlib import Path
+
+import pydicom
+import pytest
+from pydicom.fileset import FileSet
+
+from uteroseg.dicom.scan import scan_folder
+from uteroseg.errors import UserError
+
+from .build import Recipe, edit, truncate, write_series
+
+
+def test_dicom_is_known_by_content_and_other_files_are_passed_over(tmp_path: Path) -> None:
+    files = write_series(tmp_path / "deep" / "er", Recipe())
+    files[0].rename(files[0].with_suffix(".txt"))
+    (tmp_path / "notes.txt").write_text("no image")
+    (tmp_path / "empty").touch()
+    (tmp_path / "image.png").write_bytes(b"\x89PNG" + bytes(500))
+    scan = scan_folder(tmp_path)
+    assert [len(s.files) for s in scan.series] == [15]
+    assert scan.skipped == ()
+
+
+def test_files_without_preamble_are_read(tmp_path: Path) -> None:
+    for path in write_series(tmp_path, Recipe(implicit=True)):
+        path.write_bytes(path.read_bytes()[132:])
+    assert [len(s.files) for s in scan_folder(tmp_path).series] == [15]
+
+
+def test_a_directory_file_is_no_series(tmp_path: Path) -> None:
+    directory = FileSet()
+    for path in write_series(tmp_path / "files", Recipe(slices=1)):
+        directory.add(path)
+    directory.write(tmp_path / "disc")
+    assert (tmp_path / "disc" / "DICOMDIR").exists()
+    scan = scan_folder(tmp_path / "disc")
+    assert [len(s.files) for s in scan.series] == [3]
+    assert scan.skipped == ()
+
+
+def test_series_carry_what_identifies_them(tmp_path: Path) -> None:
+    recipe = Recipe(description="ep2d", number=7)
+    write_series(tmp_path, recipe)
+    (series,) = scan_folder(tmp_path).series
+    assert (series.study_uid, series.frame_of_reference_uid) == (
+        recipe.study_uid,
+        recipe.frame_of_reference_uid,
+    )
+    assert (series.number, series.description, series.patient_id) == (7, "ep2d", "SECRET-ID")
+    assert (series.modality, series.manufacturer) == ("MR", "SIEMENS")
+    assert not any("PixelData" in header for header in series.headers)
+
+
+def _header_size(path: Path) -> int:
+    return len(path.read_bytes()) - len(pydicom.dcmread(path).PixelData)
+
+
+@pytest.mark.parametrize("keep", ["preamble", "meta", "header", "before pixels", "pixels"])
+def test_a_truncated_file_is_reported_by_name_wherever_it_ends(keep: str, tmp_path: Path) -> None:
+    files = write_series(tmp_path, Recipe())
+    header = _header_size(files[4])
+    at = {"preamble": 140, "meta": 250, "header": 900, "before pixels": header - 12, "pixels": -7}
+    truncate(files[4], at[keep])
+    scan = scan_folder(tmp_path)
+    assert [file.path for file in scan.skipped] == [files[4]]
+    assert [file.path for file in scan.series[0].unreadable] == [files[4]]
+    assert len(scan.series[0].files) == 14
+
+
+def test_truncation_at_any_byte_is_seen(tmp_path: Path) -> None:
+    (path,) = write_series(tmp_path, Recipe(b_values=(0,), slices=1))
+    whole = path.read_bytes()
+    for size in range(132, len(whole), 3):
+        path.write_bytes(whole[:size])
+        scan = scan_folder(path)
+        assert [file.path for file in scan.skipped] == [path], f"cut at {size}"
+        assert scan.series == ()
+
+
+def test_a_file_named_like_dicom_that_is_not_is_reported(tmp_path: Path) -> None:
+    (tmp_path / "IM0001.dcm").touch()
+    assert [file.path.name for file in scan_folder(tmp_path).skipped] == ["IM0001.dcm"]
+
+
+def test_kinds_that_share_a_series_uid_are_taken_apart(tmp_path: Path) -> None:
+    files = write_series(tmp_path, Recipe(b_values=(0, 500, 1000), slices=2))
+    for path in files[4:]:
+        edit(path, lambda ds: setattr(ds, "ImageType", ["DERIVED", "PRIMARY", "DIFFUSION", "ADC"]))
+    found = {s.kind.value: len(s.files) for s in scan_folder(tmp_path).series}
+    assert found == {"dwi": 4, "adc": 2}
+
+
+def test_b_0_images_without_any_sign_of_diffusion_stay_with_their_series(tmp_path: Path) -> None:
+    recipe = Recipe(
+        b_values=(0, 800), description="brain", image_type=("ORIGINAL", "PRIMARY", "M_SE", "M", "SE")
+    )
+    write_series(tmp_path, recipe)
+    assert [(s.kind.value, len(s.files)) for s in scan_folder(tmp_path).series] == [("dwi", 10)]
+
+
+def test_a_missing_folder_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="nowhere does not exist"):
+        scan_folder(tmp_path / "nowhere")
