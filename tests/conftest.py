@@ -20,3 +20,24 @@ def real_data() -> Path:
             pytest.fail(reason)
         pytest.skip(reason)
     return REAL_DATA
+
+
+@pytest.fixture(scope="session")
+def tiny_cohorts(tmp_path_factory: pytest.TempPathFactory):
+    """Two tiny cohorts, split; not to be changed."""
+    from tests import tiny
+
+    return tiny.cohorts(tmp_path_factory.mktemp("cohorts") / "dataset")
+
+
+@pytest.fixture(scope="session")
+def tiny_model(tiny_cohorts, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A model trained for seconds on the tiny cervical cohort."""
+    from uteroseg.model.spec import ModelSpec
+    from uteroseg.training.fit import Recipe
+    from uteroseg.training.train import train
+
+    folder = tmp_path_factory.mktemp("models") / "tiny"
+    spec = ModelSpec(spacing_mm=4.0, matrix=(48, 48))
+    train(tiny_cohorts, ["cervical"], folder, spec=spec, recipe=Recipe(steps=30, batch_size=8))
+    return folder

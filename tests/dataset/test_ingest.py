@@ -2,6 +2,7 @@ import json
 import shutil
 
 import numpy as np
+import pydicom
 import pytest
 import SimpleITK as sitk
 
@@ -67,9 +68,7 @@ def test_a_mask_drawn_on_t2_arrives_on_the_dwi_grid(ingested, freehand):
 
 
 def test_nothing_of_the_patient_is_in_the_dataset(ingested, prostatex):
-    import pydicom
-
-    outcomes, dataset = ingested
+    _, dataset = ingested
     header = pydicom.dcmread(next((prostatex / "0000" / "dwi").iterdir()), stop_before_pixels=True)
     secrets = {
         str(header[name].value)

@@ -25,15 +25,12 @@ def simulate(
     json: Json = False,
 ) -> None:
     """Add virtual patients to a dataset."""
-    from uteroseg.dataset.store import Dataset
-    from uteroseg.phantom.cohort import cohort_named, simulate_cohort
+    from uteroseg.phantom.cohort import simulate_cohort
 
-    name = cohort_named(cohort)
-    store = Dataset.open_or_create(dataset)
     with progress() as update:
         added = simulate_cohort(
-            store,
-            name,
+            dataset,
+            cohort,
             cases=cases,
             seed=seed,
             dicom=dicom,

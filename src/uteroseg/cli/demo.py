@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
@@ -15,7 +15,8 @@ from uteroseg.cli.console import RESEARCH_USE, OnProgress, progress, warn
 if TYPE_CHECKING:
     from uteroseg.dataset.store import Dataset
 
-SOURCE, TARGET = "cervical", "uterine"
+SOURCE: Final = "cervical"
+TARGET: Final = "uterine"
 PATIENTS = {SOURCE: 36, TARGET: 40}
 TEST_SHARE = {SOURCE: 1 / 3, TARGET: 0.5}
 TARGET_CASES = (0, 2, 5, 13)
@@ -49,16 +50,16 @@ def demo(
 def _simulate(root: Path, seed: int, update: OnProgress) -> Dataset:
     from uteroseg.dataset.split import assign_splits
     from uteroseg.dataset.store import Dataset
-    from uteroseg.phantom.cohort import cohort_named, simulate_cohort
+    from uteroseg.phantom.cohort import simulate_cohort
 
-    dataset = Dataset.open_or_create(root)
     for cohort, cases in PATIENTS.items():
 
         def on_case(done: int, cohort: str = cohort, cases: int = cases) -> None:
             update(f"{cohort} patients", done, cases, "")
 
         with _step(f"Simulate {cases} {cohort} patients", root):
-            simulate_cohort(dataset, cohort_named(cohort), cases=cases, seed=seed, on_case=on_case)
+            simulate_cohort(root, cohort, cases=cases, seed=seed, on_case=on_case)
+            dataset = Dataset.open(root)
             assign_splits(dataset, test=TEST_SHARE[cohort], seed=seed)
     return dataset
 

@@ -21,7 +21,6 @@ from uteroseg.imaging.measure import volume_ml
 from uteroseg.imaging.resample import resample_mask
 from uteroseg.imaging.study import DwiStudy, Mask
 
-
 Status = Literal["added", "mask added", "present", "failed"]
 
 

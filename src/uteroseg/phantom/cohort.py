@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import multiprocessing
+import os
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
@@ -11,33 +16,15 @@ from uteroseg.dataset.store import Dataset, NewCase
 from uteroseg.errors import UserError
 from uteroseg.phantom.acquisition import DEFAULT, Acquisition
 from uteroseg.phantom.dicom_files import write_dicom
-from uteroseg.phantom.patient import simulate_patient
+from uteroseg.phantom.patient import VirtualPatient, simulate_patient
 
 Cohort = Literal["cervical", "uterine"]
 COHORTS: tuple[Cohort, ...] = ("cervical", "uterine")
 
 
-def cohort_named(name: str) -> Cohort:
-    """Check a cohort's name.
-
-    Raises
-    ------
-    UserError
-        If there are no such virtual patients.
-    """
-    for cohort in COHORTS:
-        if cohort == name:
-            return cohort
-    raise UserError(
-        f"There are no virtual patients of the cohort {name!r}.",
-        expected=f"{' or '.join(COHORTS)}.",
-        fix="correct --cohort.",
-    )
-
-
 def simulate_cohort(
-    dataset: Dataset,
-    cohort: Cohort,
+    root: Path,
+    cohort: str,
     *,
     cases: int,
     seed: int,
@@ -49,7 +36,8 @@ def simulate_cohort(
 
     Parameters
     ----------
-    dataset : Dataset
+    root : Path
+        A dataset, or a new or empty folder.
     cohort : {"cervical", "uterine"}
     cases, seed : int
         Patient 7 of a seed is the same however many are made.
@@ -67,29 +55,60 @@ def simulate_cohort(
     Raises
     ------
     UserError
-        If the number of cases is not positive.
+        If there are no such patients, their number is not positive, or the folder holds something else.
     """
+    name = _cohort_named(cohort)
     if cases < 1:
         raise UserError(
             f"{cases} virtual patients were asked for.", expected="at least 1.", fix="correct --cases."
         )
-    added = 0
-    for index in range(1, cases + 1):
-        key = f"virtual-{cohort}-{acquisition.name}-seed{seed}-{index:04d}"
-        if dataset.find(key) is None:
-            patient = simulate_patient(cohort, index, seed=seed, acquisition=acquisition)
-            if dicom is not None:
-                write_dicom(patient.study, dicom / key, patient_id=key, seed=seed)
-            participant = Participant(
-                participant_id="",
-                cohort=cohort,
-                site=patient.site,
-                histology=patient.histology,
-                source="virtual",
-                source_key=key,
-            )
-            sidecar = {"reader": "simulation", "tool": "uteroseg simulate", "annotation_source": "DWI"}
-            dataset.add(NewCase(patient.study, participant, key, patient.mask, sidecar))
-            added += 1
-        on_case(index)
-    return added
+    dataset = Dataset.open_or_create(root)
+    keys = {
+        index: f"virtual-{cohort}-{acquisition.name}-seed{seed}-{index:04d}" for index in range(1, cases + 1)
+    }
+    wanted = [index for index, key in keys.items() if dataset.find(key) is None]
+    make = partial(simulate_patient, name, seed=seed, acquisition=acquisition)
+    for done, (index, patient) in enumerate(zip(wanted, _over_cores(make, wanted), strict=True), start=1):
+        if dicom is not None:
+            write_dicom(patient.study, dicom / keys[index], patient_id=keys[index], seed=seed)
+        participant = Participant(
+            participant_id="",
+            cohort=name,
+            site=patient.site,
+            histology=patient.histology,
+            source="virtual",
+            source_key=keys[index],
+        )
+        dataset.add(NewCase(patient.study, participant, keys[index], patient.mask, _SIDECAR))
+        on_case(cases - len(wanted) + done)
+    return len(wanted)
+
+
+_SIDECAR = {"reader": "simulation", "tool": "uteroseg simulate", "annotation_source": "DWI"}
+
+
+def _over_cores(make: Callable[[int], VirtualPatient], indices: Sequence[int]) -> Iterator[VirtualPatient]:
+    """Make patients on every core, in order; a few at once, so that memory stays flat."""
+    workers = min(os.cpu_count() or 1, len(indices))
+    if workers < 2:
+        yield from map(make, indices)
+        return
+    with ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn")) as pool:
+        pending: deque[Future[VirtualPatient]] = deque()
+        for index in indices:
+            pending.append(pool.submit(make, index))
+            if len(pending) > 2 * workers:
+                yield pending.popleft().result()
+        while pending:
+            yield pending.popleft().result()
+
+
+def _cohort_named(name: str) -> Cohort:
+    for cohort in COHORTS:
+        if cohort == name:
+            return cohort
+    raise UserError(
+        f"There are no virtual patients of the cohort {name!r}.",
+        expected=f"{' or '.join(COHORTS)}.",
+        fix="correct --cohort.",
+    )

@@ -1,0 +1,67 @@
+"""A patient's anatomy: every organ in the order in which it is laid over those before, sampled on a grid."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from uteroseg.imaging.geometry import Array, Geometry
+from uteroseg.phantom.pelvis import Organ, frame
+from uteroseg.phantom.shapes import Box, box_of, points_in
+from uteroseg.phantom.uterus import Uterus, draw_uterus, uterus_organs
+from uteroseg.phantom.viscera import bladder, bowel, free_fluid, ovaries, rectum, vagina
+
+BORDER_MM = 2.0
+"""Width of the soft border between tissues: partial volume within a slice."""
+
+
+@dataclass(frozen=True, eq=False)
+class Anatomy:
+    """One patient's organs, the later over the earlier ones, without a tumour."""
+
+    organs: tuple[Organ, ...]
+    uterus: Uterus
+
+    def barriers(self) -> tuple[Organ, ...]:
+        """Organs that a tumour grows around, not into: bladder, rectum and bone."""
+        kept = {"bladder wall", "marrow", "bowel wall"}
+        return tuple(organ for organ in self.organs if organ.tissue in kept)
+
+
+@dataclass(frozen=True, eq=False)
+class Layer:
+    """A tissue's coverage (0–1, float32) within a part of a grid."""
+
+    tissue: str
+    box: Box
+    coverage: Array
+
+
+def draw_anatomy(rng: np.random.Generator, *, age: int, corpus_tumour_ml: float, filling: float) -> Anatomy:
+    """Draw a patient (parameters as for ``draw_uterus``)."""
+    uterus = draw_uterus(rng, age=age, corpus_tumour_ml=corpus_tumour_ml, filling=filling)
+    organs = [
+        *frame(rng),
+        *bowel(rng),
+        *rectum(rng),
+        *bladder(rng),
+        *free_fluid(rng, uterus),
+        *ovaries(rng, age=age),
+        *vagina(uterus),
+        *uterus_organs(uterus, rng),
+    ]
+    return Anatomy(tuple(organs), uterus)
+
+
+def layers(organs: Sequence[Organ], geometry: Geometry) -> Iterator[Layer]:
+    """Sample organs on a grid, in order; those outside it are left out."""
+    for organ in organs:
+        box = box_of(geometry, organ.shape.bounds())
+        if box is None:
+            continue
+        distance = organ.shape.distance(points_in(geometry, box))
+        coverage = np.clip(0.5 - distance / np.float32(BORDER_MM), 0, 1, dtype=np.float32)
+        if coverage.any():
+            yield Layer(organ.tissue, box, coverage)

@@ -1,0 +1,94 @@
+"""Soft organs around the uterus: bladder, rectum and bowel, vagina, ovaries, free fluid."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from uteroseg.imaging.geometry import Array
+from uteroseg.phantom.pelvis import SIDES, Organ
+from uteroseg.phantom.shapes import Ellipsoid, Grown, Rough, Tube, Waves
+from uteroseg.phantom.uterus import Uterus
+
+_CONTENTS = ("gas", "stool", "bowel mucus", "bowel fluid")
+
+
+def bowel(rng: np.random.Generator) -> Iterator[Organ]:
+    """Loops of small bowel and sigmoid above the pelvic organs, each with its content."""
+    for _ in range(int(rng.integers(20, 30))):
+        start = np.array([rng.uniform(-70, 70), rng.uniform(-62, 25), rng.uniform(38, 115)])
+        turns = np.cumsum(rng.normal(0, 1, (4, 3)) * [16, 12, 9], axis=0)
+        line = _smooth(np.vstack([start, start + turns]))
+        yield from _gut(line, rng.uniform(8, 13), rng, (0.12, 0.10, 0.36, 0.42))
+    sigmoid = np.array([[0, 52, 40], [18, 30, 55], [35, 5, 48], [52, 5, 75]]) * [rng.choice(SIDES), 1, 1]
+    line = _smooth(sigmoid + rng.normal(0, 6, sigmoid.shape))
+    yield from _gut(line, rng.uniform(9, 13), rng, (0.3, 0.3, 0.3, 0.1))
+
+
+def rectum(rng: np.random.Generator) -> Iterator[Organ]:
+    """Anal canal and rectum in front of the sacrum."""
+    line = np.array([[0, 34, -90], [0, 40, -62], [0, 52, -40], [0, 60, -14], [0, 58, 14], [0, 50, 40]], float)
+    line[2:] += rng.normal(0, 3, (4, 3))
+    wide = rng.uniform(9, 19)
+    radii = np.array([9, 9, 0.8 * wide, wide, wide, 0.9 * wide])
+    yield Organ("bowel wall", Tube(line, radii, 1.15))
+    yield Organ("muscle", Tube(line[:2], np.array([10.0, 9.0])))
+    yield Organ("bowel mucus", Tube(line[:3], np.array([2.0, 2.5, 3.0])))
+    content = rng.choice(_CONTENTS, p=(0.30, 0.25, 0.35, 0.1))
+    lumen = Tube(line[2:], np.maximum(radii[2:] - rng.uniform(3, 5), 2), 1.15)
+    yield Organ(str(content), Rough(lumen, Waves.draw(rng, length_mm=18), 1.5))
+
+
+def bladder(rng: np.random.Generator) -> Iterator[Organ]:
+    """The bladder behind and above the symphysis, from empty to full, with wall and urethra."""
+    fill = rng.uniform(0.55, 1.3)
+    radii = np.array([34 * fill, 24 * fill**0.7, 27 * fill]) * rng.uniform(0.9, 1.1, 3)
+    centre = np.array([rng.normal(0, 3), -42 + rng.normal(0, 3), -46 + radii[2]])
+    lumen = Rough(Ellipsoid(centre, radii), Waves.draw(rng, length_mm=45), 1.5)
+    urethra = np.array([centre - [0, 0, radii[2]], [centre[0], -36, -80]])
+    yield Organ("bladder wall", Tube(urethra, np.array([6.0, 5.5])))
+    yield Organ("bladder wall", Grown(lumen, rng.uniform(2.5, 4.5) / fill**0.5))
+    yield Organ("urine", lumen)
+
+
+def vagina(uterus: Uterus) -> Iterator[Organ]:
+    """A flat tube from the introitus to around the external os."""
+    os = uterus.external_os
+    line = np.array([[0, -20, -90], [os[0] / 2, -8 + os[1] / 3, -60], os + np.array([0, 4, -4])])
+    yield Organ("vagina", Tube(line, np.array([5.5, 5.5, 8.0]), 2.0))
+    yield Organ("cervical canal", Tube(line, np.array([1.0, 1.0, 1.2]), 4.0))
+
+
+def ovaries(rng: np.random.Generator, *, age: int) -> Iterator[Organ]:
+    """Two ovaries, with follicles before the menopause; now and then one with an endometrioma."""
+    for side in SIDES:
+        centre = np.array([side * rng.uniform(30, 46), rng.uniform(-8, 25), rng.uniform(12, 40)])
+        radii = rng.uniform(0.8, 1.25) * np.array([9.0, 11.0, 14.0]) * (1.0 if age < 51 else 0.65)
+        yield Organ("ovary", Rough(Ellipsoid(centre, radii), Waves.draw(rng, length_mm=15), 0.8))
+        for _ in range(int(rng.integers(3, 9)) if age < 51 else int(rng.integers(0, 2))):
+            place = centre + rng.uniform(-0.7, 0.7, 3) * radii
+            yield Organ("follicle", Ellipsoid(place, np.full(3, rng.lognormal(np.log(2.6), 0.4))))
+        if rng.random() < 0.06:
+            yield Organ("blood", Ellipsoid(centre, rng.uniform(8, 16, 3)))
+
+
+def free_fluid(rng: np.random.Generator, uterus: Uterus) -> Iterator[Organ]:
+    """A little fluid in the pouch of Douglas in four of ten patients."""
+    if rng.random() < 0.4:
+        place = uterus.internal_os * [1, 0, 1] + [0, 30, rng.uniform(-12, 0)]
+        pool = Ellipsoid(place, np.array([rng.uniform(10, 28), rng.uniform(3, 8), rng.uniform(5, 14)]))
+        yield Organ("fluid", Rough(pool, Waves.draw(rng, length_mm=22), 1.5))
+
+
+def _gut(line: Array, radius: float, rng: np.random.Generator, chances: tuple[float, ...]) -> Iterator[Organ]:
+    radii = radius * rng.uniform(0.75, 1.2, len(line))
+    yield Organ("bowel wall", Tube(line, radii))
+    content = str(rng.choice(_CONTENTS, p=chances))
+    yield Organ(content, Tube(line, np.maximum(radii - rng.uniform(2.0, 3.5), radii * 0.35)))
+
+
+def _smooth(line: Array) -> Array:
+    """Cut the corners of a line (one round of Chaikin's scheme)."""
+    near, far = 0.75 * line[:-1] + 0.25 * line[1:], 0.25 * line[:-1] + 0.75 * line[1:]
+    return np.vstack([line[:1], np.stack([near, far], axis=1).reshape(-1, 3), line[-1:]])

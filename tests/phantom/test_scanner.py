@@ -1,0 +1,28 @@
+import numpy as np
+import pytest
+
+from uteroseg.phantom.acquisition import DEFAULT
+from uteroseg.phantom.scanner import SUB_SLICES, thick_slices, thin_slices, with_rician_noise
+
+
+def test_rician_noise_has_the_moments_of_its_distribution():
+    rng = np.random.default_rng(0)
+    background = with_rician_noise(np.zeros(200_000, np.float32), 2.0, rng)
+    assert background.mean() == pytest.approx(2 * np.sqrt(np.pi / 2), rel=0.01)
+    assert background.std() == pytest.approx(2 * np.sqrt(2 - np.pi / 2), rel=0.01)
+    bright = with_rician_noise(np.full(200_000, 100, np.float32), 2.0, rng)
+    assert bright.mean() == pytest.approx(100 + 4 / 200, rel=0.001)
+    assert bright.std() == pytest.approx(2, rel=0.01)
+    faint = with_rician_noise(np.full(200_000, 3, np.float32), 2.0, rng)
+    assert (faint**2).mean() == pytest.approx(9 + 2 * 4, rel=0.01)
+
+
+def test_slices_are_the_means_of_their_sub_slices():
+    geometry = DEFAULT.geometry((1, 2, 3))
+    thin = thin_slices(geometry)
+    x = thin.to_patient([(s, 0, 0) for s in range(thin.shape[0])])[:, 0]
+    means = thick_slices(x[:, None, None].astype(np.float64))[:, 0, 0]
+    np.testing.assert_allclose(
+        means, geometry.to_patient([(s, 0, 0) for s in range(geometry.shape[0])])[:, 0]
+    )
+    assert thin.shape[0] == SUB_SLICES * geometry.shape[0]
