@@ -20,6 +20,8 @@ TARGET: Final = "uterine"
 PATIENTS = {SOURCE: 36, TARGET: 40}
 TEST_SHARE = {SOURCE: 1 / 3, TARGET: 0.5}
 TARGET_CASES = (0, 2, 5, 13)
+TRAIN_STEPS, ADAPT_STEPS = 220, 80
+"""Fewer than by default: enough to learn these patients, and short enough for a coffee."""
 CLINIC_SEED = 1_000
 """The virtual patient who comes as DICOM is of another seed than those of the cohorts."""
 
@@ -66,6 +68,8 @@ def _simulate(root: Path, seed: int, update: OnProgress) -> Dataset:
 
 def _learn(dataset: Dataset, output: Path, seed: int, update: OnProgress) -> dict[int, Path]:
     """Make every run of the learning curve; the model folder of each number of target cases."""
+    from dataclasses import replace
+
     from uteroseg.experiment.curve import CurveSettings, LearningCurve
     from uteroseg.model.spec import ModelSpec
     from uteroseg.training.strategy import strategy_named
@@ -77,8 +81,8 @@ def _learn(dataset: Dataset, output: Path, seed: int, update: OnProgress) -> dic
         target_cases=TARGET_CASES,
         strategy=strategy_named("all"),
         spec=ModelSpec(),
-        train_recipe=TRAIN,
-        adapt_recipe=ADAPT,
+        train_recipe=replace(TRAIN, steps=TRAIN_STEPS),
+        adapt_recipe=replace(ADAPT, steps=ADAPT_STEPS),
         seed=seed,
     )
     curve = LearningCurve(dataset, settings, output, update)
@@ -101,7 +105,8 @@ def _predict(output: Path, model: Path, seed: int, update: OnProgress) -> str:
     scan, out = output / "dicom", output / "prediction"
     patient = simulate_patient(TARGET, 1, seed=seed + CLINIC_SEED)
     with _step("Write another virtual patient as DICOM", scan):
-        write_dicom(patient.study, scan, patient_id="virtual", seed=seed + CLINIC_SEED)
+        if not scan.exists():
+            write_dicom(patient.study, scan, patient_id="virtual", seed=seed + CLINIC_SEED)
     with _step("Predict it from DICOM, without torch's help", out):
         if (out / "predictions.csv").is_file():
             shutil.rmtree(out)  # an earlier demo's, perhaps of another model

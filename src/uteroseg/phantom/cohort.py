@@ -43,7 +43,7 @@ def simulate_cohort(
         Patient 7 of a seed is the same however many are made.
     acquisition : Acquisition
     dicom : Path, optional
-        Also write each added patient's images below this folder as DICOM, one folder per patient.
+        Also write each patient's images below this folder as DICOM, one folder per patient.
     on_case : callable
         Told how many patients are done.
 
@@ -66,22 +66,29 @@ def simulate_cohort(
     keys = {
         index: f"virtual-{cohort}-{acquisition.name}-seed{seed}-{index:04d}" for index in range(1, cases + 1)
     }
-    wanted = [index for index, key in keys.items() if dataset.find(key) is None]
+    scans = {index: dicom / key for index, key in keys.items()} if dicom else {}
+    added = {index for index, key in keys.items() if dataset.find(key) is None}
+    wanted = [index for index in keys if index in added or (dicom and not scans[index].exists())]
     make = partial(simulate_patient, name, seed=seed, acquisition=acquisition)
     for done, (index, patient) in enumerate(zip(wanted, _over_cores(make, wanted), strict=True), start=1):
-        if dicom is not None:
-            write_dicom(patient.study, dicom / keys[index], patient_id=keys[index], seed=seed)
-        participant = Participant(
-            participant_id="",
-            cohort=name,
-            site=patient.site,
-            histology=patient.histology,
-            source="virtual",
-            source_key=keys[index],
-        )
-        dataset.add(NewCase(patient.study, participant, keys[index], patient.mask, _SIDECAR))
+        if dicom and not scans[index].exists():
+            write_dicom(patient.study, scans[index], patient_id=keys[index], seed=seed)
+        if index in added:
+            dataset.add(_new_case(patient, keys[index]))
         on_case(cases - len(wanted) + done)
-    return len(wanted)
+    return len(added)
+
+
+def _new_case(patient: VirtualPatient, key: str) -> NewCase:
+    participant = Participant(
+        participant_id="",
+        cohort=patient.cohort,
+        site=patient.site,
+        histology=patient.histology,
+        source="virtual",
+        source_key=key,
+    )
+    return NewCase(patient.study, participant, key, patient.mask, _SIDECAR)
 
 
 _SIDECAR = {"reader": "simulation", "tool": "uteroseg simulate", "annotation_source": "DWI"}

@@ -15,7 +15,7 @@ import numpy as np
 from pydicom.dataset import Dataset, FileDataset, FileMetaDataset
 from pydicom.uid import ExplicitVRLittleEndian, MRImageStorage, generate_uid
 
-from uteroseg.errors import UserError
+from uteroseg.files import staged_folder
 from uteroseg.imaging.geometry import Array
 from uteroseg.imaging.study import DwiStudy
 
@@ -31,7 +31,7 @@ def write_dicom(patient_study: DwiStudy, folder: Path, *, patient_id: str, seed:
     patient_study : DwiStudy
         Whole numbers of at most 4095 are kept exactly; otherwise all images share one factor.
     folder : Path
-        Made if absent; it must be empty.
+        New or empty; it appears whole or not at all.
     patient_id : str
         Patient ID, and with the seed the source of every UID.
     seed : int
@@ -41,24 +41,18 @@ def write_dicom(patient_study: DwiStudy, folder: Path, *, patient_id: str, seed:
     UserError
         If the folder holds something.
     """
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise UserError(
-            f"{folder} is there already and not an empty folder.",
-            expected="a new or empty folder.",
-            fix="choose another folder, or empty this one.",
-        )
-    folder.mkdir(parents=True, exist_ok=True)
     common = _common(patient_study, patient_id, seed)
     pixels = _pixels(patient_study.signal)
     number = 0
-    for b_value, volume in zip(patient_study.b_values, pixels, strict=True):
-        for index, image in enumerate(volume):
-            number += 1
-            dataset = _instance(common, patient_study, index, b_value, number)
-            dataset.SOPInstanceUID = _uid(patient_id, seed, f"image {number}")
-            dataset.file_meta.MediaStorageSOPInstanceUID = dataset.SOPInstanceUID
-            _set_pixels(dataset, image)
-            dataset.save_as(folder / f"MR{number:04d}.dcm", enforce_file_format=True)
+    with staged_folder(folder) as stage:
+        for b_value, volume in zip(patient_study.b_values, pixels, strict=True):
+            for index, image in enumerate(volume):
+                number += 1
+                dataset = _instance(common, patient_study, index, b_value, number)
+                dataset.SOPInstanceUID = _uid(patient_id, seed, f"image {number}")
+                dataset.file_meta.MediaStorageSOPInstanceUID = dataset.SOPInstanceUID
+                _set_pixels(dataset, image)
+                dataset.save_as(stage / f"MR{number:04d}.dcm", enforce_file_format=True)
 
 
 def _pixels(signal: Array) -> Array:

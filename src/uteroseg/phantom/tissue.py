@@ -1,7 +1,7 @@
 """What tissues are made of: proton density, T2 and ADC, drawn once per patient.
 
-Centres are those of ``shared/reference/tissue.md``; what it marks "(general)" is general knowledge, and so is
-what is marked so here. Sources differ up to threefold in T2, so the spreads are wide.
+Centres lie within published ranges (docs/virtual-cohorts.md); "(general)" marks general knowledge. Sources differ
+up to threefold in T2, so the spreads are wide.
 """
 
 from __future__ import annotations
@@ -93,7 +93,7 @@ TISSUES: Mapping[str, TissueRange] = {
     "blood": TissueRange(0.80, 55, 0.95, 0.4, 0.2, 0.2),  # haematoma, endometrioma (general)
     "lymph node": TissueRange(0.86, 92, 1.15, 0.12, 0.14, 0.10),
     "cervical carcinoma": TissueRange(0.86, 87, 0.80, 0.12, 0.13, 0.14),
-    "endometrial carcinoma": TissueRange(0.86, 100, 0.87, 0.24, 0.15, 0.13),
+    "endometrial carcinoma": TissueRange(0.86, 103, 0.84, 0.22, 0.13, 0.13),
     "carcinosarcoma": TissueRange(0.86, 110, 0.98, 0.25, 0.16, 0.22),
     "sarcoma": TissueRange(0.86, 95, 0.92, 0.30, 0.17, 0.24),
     "necrosis": TissueRange(0.92, 260, 2.00, 0.35, 0.15, 0.12),  # (general)

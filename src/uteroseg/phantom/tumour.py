@@ -87,7 +87,7 @@ def plan_tumour(rng: np.random.Generator, cohort: str) -> TumourPlan:
     """Draw histology, site, volume and spread.
 
     Volumes are log-normal: cervical median 25 mL (stage IIB 33, 4–393), endometrial carcinoma 7.2 mL with IQR
-    3.8–11.9 and range 0.7–94 (tissue.md); sarcomas are larger (general).
+    3.8–11.9 and range 0.7–94 (docs/virtual-cohorts.md); sarcomas are larger (general).
     """
     if cohort == "cervical":
         volume = float(np.clip(rng.lognormal(np.log(25), 0.75), 3, 180))

@@ -19,7 +19,7 @@ def bowel(rng: np.random.Generator) -> Iterator[Organ]:
     for _ in range(int(rng.integers(20, 30))):
         start = np.array([rng.uniform(-70, 70), rng.uniform(-62, 25), rng.uniform(38, 115)])
         turns = np.cumsum(rng.normal(0, 1, (4, 3)) * [16, 12, 9], axis=0)
-        line = _smooth(np.vstack([start, start + turns]))
+        line = _within_cavity(_smooth(np.vstack([start, start + turns])))
         yield from _gut(line, rng.uniform(8, 13), rng, (0.12, 0.10, 0.36, 0.42))
     sigmoid = np.array([[0, 52, 40], [18, 30, 55], [35, 5, 48], [52, 5, 75]]) * [rng.choice(SIDES), 1, 1]
     line = _smooth(sigmoid + rng.normal(0, 6, sigmoid.shape))
@@ -28,7 +28,7 @@ def bowel(rng: np.random.Generator) -> Iterator[Organ]:
 
 def rectum(rng: np.random.Generator) -> Iterator[Organ]:
     """Anal canal and rectum in front of the sacrum."""
-    line = np.array([[0, 34, -90], [0, 40, -62], [0, 52, -40], [0, 60, -14], [0, 58, 14], [0, 50, 40]], float)
+    line = np.array([[0, 34, -78], [0, 40, -62], [0, 52, -40], [0, 60, -14], [0, 58, 14], [0, 50, 40]], float)
     line[2:] += rng.normal(0, 3, (4, 3))
     wide = rng.uniform(9, 19)
     radii = np.array([9, 9, 0.8 * wide, wide, wide, 0.9 * wide])
@@ -55,7 +55,7 @@ def bladder(rng: np.random.Generator) -> Iterator[Organ]:
 def vagina(uterus: Uterus) -> Iterator[Organ]:
     """A flat tube from the introitus to around the external os."""
     os = uterus.external_os
-    line = np.array([[0, -20, -90], [os[0] / 2, -8 + os[1] / 3, -60], os + np.array([0, 4, -4])])
+    line = np.array([[0, -20, -80], [os[0] / 2, -8 + os[1] / 3, -60], os + np.array([0, 4, -4])])
     yield Organ("vagina", Tube(line, np.array([5.5, 5.5, 8.0]), 2.0))
     yield Organ("cervical canal", Tube(line, np.array([1.0, 1.0, 1.2]), 4.0))
 
@@ -92,3 +92,11 @@ def _smooth(line: Array) -> Array:
     """Cut the corners of a line (one round of Chaikin's scheme)."""
     near, far = 0.75 * line[:-1] + 0.25 * line[1:], 0.25 * line[:-1] + 0.75 * line[1:]
     return np.vstack([line[:1], np.stack([near, far], axis=1).reshape(-1, 3), line[-1:]])
+
+
+def _within_cavity(line: Array) -> Array:
+    """Bring a loop's line back into the abdominal cavity, an oval that fits the thinnest patient."""
+    middle, radii = np.array([0.0, -8]), np.array([78.0, 40])
+    outside = np.linalg.norm((line[:, :2] - middle) / radii, axis=1, keepdims=True)
+    kept = middle + (line[:, :2] - middle) / np.maximum(outside, 1)
+    return np.column_stack([kept, line[:, 2]])
