@@ -6,6 +6,7 @@ import pydicom
 import pytest
 import SimpleITK as sitk
 
+from tests import tiny
 from uteroseg.dataset.ingest import ingest
 from uteroseg.dataset.store import Dataset
 from uteroseg.errors import UserError
@@ -139,3 +140,13 @@ def test_a_wrong_annotation_table_is_refused_before_anything_is_written(
 def test_a_cohort_needs_a_plain_name(prostatex, tmp_path):
     with pytest.raises(UserError, match="cannot name a cohort"):
         ingest(prostatex, tmp_path / "out", cohort="../etc")
+
+
+def test_real_patients_join_virtual_ones_and_the_key_must_stay(prostatex, tmp_path):
+    dataset = Dataset.open_or_create(tmp_path / "out")
+    tiny.add(dataset)
+    assert [o.status for o in ingest(prostatex / "0001", tmp_path / "out", cohort="male")] == ["added"]
+    assert [str(case) for case in Dataset.open(tmp_path / "out").cases()] == ["sub-0001", "sub-0002"]
+    (tmp_path / "out.key").unlink()
+    with pytest.raises(UserError, match=r"out\.key is missing"):
+        ingest(prostatex / "0000", tmp_path / "out", cohort="male")

@@ -15,7 +15,9 @@ def test_outlines_are_drawn_on_the_slices_with_most_mask():
     data[4, 10:20, 10:20] = data[6, 12:15, 12:15] = True
     geometry = grid("sagittal", (9, 40, 40))
     image = np.random.default_rng(1).random(data.shape)
-    picture = overlay(image, Mask(data, geometry), truth=Mask(np.roll(data, 3, axis=2), geometry), caption="x", tiles=2)
+    picture = overlay(
+        image, Mask(data, geometry), truth=Mask(np.roll(data, 3, axis=2), geometry), caption="x", tiles=2
+    )
     assert picture.size[0] == 600
     assert has(picture, PREDICTION_COLOUR)
     assert has(picture, TRUTH_COLOUR)

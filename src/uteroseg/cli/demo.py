@@ -20,6 +20,7 @@ TARGET: Final = "uterine"
 PATIENTS = {SOURCE: 36, TARGET: 40}
 TEST_SHARE = {SOURCE: 1 / 3, TARGET: 0.5}
 TARGET_CASES = (0, 2, 5, 13)
+STRATEGY = "encoder-early"
 TRAIN_STEPS, ADAPT_STEPS = 220, 80
 """Fewer than by default: enough to learn these patients, and short enough for a coffee."""
 CLINIC_SEED = 1_000
@@ -79,7 +80,7 @@ def _learn(dataset: Dataset, output: Path, seed: int, update: OnProgress) -> dic
         source_cohort=SOURCE,
         target_cohort=TARGET,
         target_cases=TARGET_CASES,
-        strategy=strategy_named("all"),
+        strategy=strategy_named(STRATEGY),
         spec=ModelSpec(),
         train_recipe=replace(TRAIN, steps=TRAIN_STEPS),
         adapt_recipe=replace(ADAPT, steps=ADAPT_STEPS),
@@ -107,7 +108,7 @@ def _predict(output: Path, model: Path, seed: int, update: OnProgress) -> str:
     with _step("Write another virtual patient as DICOM", scan):
         if not scan.exists():
             write_dicom(patient.study, scan, patient_id="virtual", seed=seed + CLINIC_SEED)
-    with _step("Predict it from DICOM, without torch's help", out):
+    with _step("Predict it from DICOM, without torch", out):
         if (out / "predictions.csv").is_file():
             shutil.rmtree(out)  # an earlier demo's, perhaps of another model
         findings, _ = predict_all(

@@ -57,7 +57,7 @@ def adapt(
     output: ModelOut,
     strategy: Annotated[
         str, typer.Option(help="Layers to train: all, encoder-early, encoder, decoder or head.")
-    ] = "all",
+    ] = "encoder-early",
     steps: Steps = None,
     seed: Seed = 1,
     json: Json = False,

@@ -98,7 +98,9 @@ def ingest(
     studies, _ = find(source)
     _require_known_studies(rows, studies, source)
     dataset = Dataset.open_or_create(root)
-    intake = _Intake(dataset, cohort, Pseudonyms.for_dataset(root, is_new=not dataset.cases()), rows, source)
+    has_real_patients = any(p.source == "dicom" for p in dataset.participants.values())
+    pseudonyms = Pseudonyms.for_dataset(root, is_new=not has_real_patients)
+    intake = _Intake(dataset, cohort, pseudonyms, rows, source)
     outcomes = []
     for number, found in enumerate(studies, start=1):
         try:

@@ -71,8 +71,8 @@ def draw_overlays(
             high_b_image(study, fit_adc(study.signal, study.b_values)),
             predicted_mask(folder / "predictions", case),
             truth=dataset.load_mask(case),
-            caption=f"{case} ({row['cohort']}) · DSC {row['dsc']:.2f} · truth green, prediction magenta",
-            tiles=3,
+            caption=f"{case} · DSC {row['dsc']:.2f}",
+            tiles=1,
         ).save(folder / file)
         pictures[place] = Overlay(case=row["case"], dsc=row["dsc"], file=file)
     return pictures

@@ -23,8 +23,8 @@ _SLICE_DIRECTION: dict[ScanPlane, tuple[float, float, float]] = {"sagittal": (-1
 class Acquisition:
     """A single-shot echo-planar diffusion protocol.
 
-    The defaults are of the kind that docs/virtual-cohorts.md lists for pelvic DWI at 3 T (TE 58–99 ms, 1.5–2 mm in
-    plane, 4–5 mm slices, 18–40 slices).
+    The defaults are of the kind used for pelvic DWI at 3 T: TE 58–99 ms, 1.5–2 mm in plane, 18–40 slices of
+    4–5 mm.
 
     Parameters
     ----------

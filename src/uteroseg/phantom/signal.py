@@ -2,7 +2,7 @@
 
 References
 ----------
-``S(b) = PD · exp(−TE / T2) · exp(−b · ADC)``: Le Bihan D et al., Radiology 1986;161:401–407; values: docs/virtual-cohorts.md.
+``S(b) = PD · exp(−TE / T2) · exp(−b · ADC)``: Le Bihan D et al., Radiology 1986;161:401–407.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """What tissues are made of: proton density, T2 and ADC, drawn once per patient.
 
-Centres lie within published ranges (docs/virtual-cohorts.md); "(general)" marks general knowledge. Sources differ
-up to threefold in T2, so the spreads are wide.
+Centres lie within published ranges (docs/virtual-cohorts.md); "(general)" marks general knowledge. Sources
+differ up to threefold in T2, so the spreads are wide.
 """
 
 from __future__ import annotations

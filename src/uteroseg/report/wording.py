@@ -9,7 +9,9 @@ import pandas as pd
 from uteroseg.results.summary import curves
 
 RESEARCH_USE = "Research use, not for diagnosis."
-VIRTUAL_LABEL = "Virtual patients: results are calibrated to, and say nothing about, real patients."
+VIRTUAL_LABEL = (
+    "Virtual patients, calibrated to published tissue values. These results say nothing about real patients."
+)
 
 
 def count(number: float) -> str:
