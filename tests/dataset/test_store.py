@@ -176,6 +176,25 @@ def test_broken_participants_are_refused(tmp_path):
         read_participants(table)
 
 
+@pytest.mark.parametrize("name", ["../../etc", "sub-0001/..", "0001", "sub-"])
+def test_an_id_that_is_none_is_refused(tmp_path, name):
+    (tmp_path / "participants.tsv").write_text(f"participant_id\tcohort\n{name}\ta\n")
+    with pytest.raises(UserError, match="names a participant"):
+        read_participants(tmp_path / "participants.tsv")
+
+
+def test_columns_of_the_users_own_are_kept(dataset):
+    tiny.add(dataset, seed=1)
+    table = dataset.root / "participants.tsv"
+    header, row = table.read_text().splitlines()
+    table.write_text(f"{header}\tage\n{row}\t61\n")
+    again = Dataset.open_or_create(dataset.root)
+    tiny.add(again, seed=2)
+    lines = [line.split("\t") for line in table.read_text().splitlines()]
+    assert [line[-1] for line in lines] == ["age", "61", "n/a"]
+    assert [line[0] for line in lines] == ["participant_id", "sub-0001", "sub-0002"]
+
+
 @pytest.mark.parametrize("name", ["sub-0001", "sub-0001_ses-01", "sub-0001_acq-2", "sub-1_ses-b_acq-c"])
 def test_case_names_come_back(name):
     assert str(CaseId.parse(name)) == name

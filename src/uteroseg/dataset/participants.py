@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterable
-from dataclasses import asdict, dataclass, fields
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 
 from uteroseg.errors import UserError
@@ -27,7 +28,7 @@ DESCRIPTIONS = {
 
 @dataclass(frozen=True)
 class Participant:
-    """One row of ``participants.tsv``; unknown values are ``n/a``."""
+    """One row of ``participants.tsv``: unknown values are ``n/a``, the user's own columns are ``others``."""
 
     participant_id: str
     cohort: str
@@ -36,18 +37,20 @@ class Participant:
     histology: str = MISSING
     source: str = MISSING
     source_key: str = MISSING
+    others: Mapping[str, str] = field(default_factory=dict)
 
 
-_COLUMNS = tuple(f.name for f in fields(Participant))
+_COLUMNS = tuple(f.name for f in fields(Participant) if f.name != "others")
+_ID = re.compile(r"sub-[0-9A-Za-z]+")
 
 
 def read_participants(path: Path) -> dict[str, Participant]:
-    """Read the table, by participant id; unknown columns are left alone.
+    """Read the table, by participant id.
 
     Raises
     ------
     UserError
-        If a column is missing, a participant stands twice or a split has an unknown name.
+        If a column is missing, an id is none or stands twice, or a split has an unknown name.
     """
     with path.open(encoding="utf-8-sig", newline="") as file:
         reader = csv.DictReader(file, delimiter="\t")
@@ -61,7 +64,14 @@ def read_participants(path: Path) -> dict[str, Participant]:
         )
     participants: dict[str, Participant] = {}
     for row in rows:
-        participant = Participant(**{name: row.get(name) or MISSING for name in _COLUMNS})
+        others = {name: row[name] or MISSING for name in header if name not in _COLUMNS}
+        participant = Participant(**{name: row.get(name) or MISSING for name in _COLUMNS}, others=others)
+        if not _ID.fullmatch(participant.participant_id):
+            raise UserError(
+                f"{path} names a participant {participant.participant_id!r}.",
+                expected="sub- followed by letters and digits.",
+                fix="correct the id.",
+            )
         if participant.participant_id in participants or participant.split not in SPLITS:
             raise UserError(
                 f"{path}: {participant.participant_id} stands twice or has the split {participant.split!r}.",
@@ -74,6 +84,10 @@ def read_participants(path: Path) -> dict[str, Participant]:
 
 def write_participants(path: Path, participants: Iterable[Participant]) -> None:
     """Replace the table, whole or not at all."""
-    lines = ["\t".join(_COLUMNS)]
-    lines += ["\t".join(asdict(participant).values()) for participant in participants]
+    rows = list(participants)
+    others = list(dict.fromkeys(name for row in rows for name in row.others))
+    lines = ["\t".join([*_COLUMNS, *others])]
+    for row in rows:
+        own = [getattr(row, name) for name in _COLUMNS]
+        lines.append("\t".join(own + [row.others.get(name, MISSING) for name in others]))
     write_text(path, "\n".join(lines) + "\n")
