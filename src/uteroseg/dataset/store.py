@@ -11,21 +11,13 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from uteroseg import __version__
-from uteroseg.dataset.layout import ANNOTATIONS, CaseId
-from uteroseg.dataset.participants import (
-    DESCRIPTIONS,
-    Participant,
-    read_participants,
-    write_participants,
-)
+from uteroseg.dataset.layout import CaseId
+from uteroseg.dataset.participants import Participant, read_participants, write_participants
+from uteroseg.dataset.skeleton import create_empty, made_by_uteroseg
 from uteroseg.dataset.study_files import read_study, write_mask_files, write_study
 from uteroseg.errors import UserError
-from uteroseg.files import write_json, write_text
 from uteroseg.imaging.nifti import read_mask
 from uteroseg.imaging.study import DwiStudy, Mask
-
-BIDS_VERSION = "1.10.0"
 
 
 @dataclass(frozen=True)
@@ -97,22 +89,14 @@ class Dataset:
             If the folder holds anything else.
         """
         if root.exists() and (not root.is_dir() or any(root.iterdir())):
-            if not _made_by_uteroseg(root):
+            if not made_by_uteroseg(root):
                 raise UserError(
                     f"{root} holds something that is not a uteroseg dataset.",
                     expected="a uteroseg dataset to append to, or a new or empty folder.",
                     fix="choose another folder.",
                 )
             return cls.open(root)
-        columns = {name: {"Description": text} for name, text in DESCRIPTIONS.items()}
-        write_participants(root / "participants.tsv", [])
-        write_json(root / "participants.json", columns)
-        write_text(
-            root / "README", "Diffusion studies collected with uteroseg. Research use, not for diagnosis.\n"
-        )
-        write_json(root / ANNOTATIONS / "dataset_description.json", _description("Annotations", "derivative"))
-        write_text(root / ".bidsignore", ".incoming*\n")
-        write_json(root / "dataset_description.json", _description(root.resolve().name, "raw"))
+        create_empty(root)
         return cls(root, {})
 
     def cases(self, cohort: str | None = None, split: str | None = None) -> list[CaseId]:
@@ -288,23 +272,6 @@ def _require_same_grid(mask: Mask, study: DwiStudy) -> None:
     mask.geometry.require_same(
         study.geometry, what="mask and study", fix="move the mask to the study's grid first."
     )
-
-
-def _description(name: str, kind: str) -> dict[str, Any]:
-    return {
-        "Name": name,
-        "BIDSVersion": BIDS_VERSION,
-        "DatasetType": kind,
-        "GeneratedBy": [{"Name": "uteroseg", "Version": __version__}],
-    }
-
-
-def _made_by_uteroseg(root: Path) -> bool:
-    try:
-        description = json.loads((root / "dataset_description.json").read_text("utf-8"))
-        return any(tool.get("Name") == "uteroseg" for tool in description.get("GeneratedBy", []))
-    except (OSError, ValueError):
-        return False
 
 
 def _move(stage: Path, root: Path, *, last: Path) -> None:

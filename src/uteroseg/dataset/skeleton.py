@@ -1,0 +1,47 @@
+"""What makes a folder a BIDS dataset of ours, before any case is in it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from uteroseg import __version__
+from uteroseg.dataset.layout import ANNOTATIONS
+from uteroseg.dataset.participants import DESCRIPTIONS, write_participants
+from uteroseg.files import staged_folder, write_json, write_text
+
+BIDS_VERSION = "1.10.0"
+
+
+def create_empty(root: Path) -> None:
+    """Make a new or empty folder a dataset without cases, whole or not at all."""
+    columns = {name: {"Description": text} for name, text in DESCRIPTIONS.items()}
+    readme = "Diffusion studies collected with uteroseg. Research use, not for diagnosis.\n"
+    with staged_folder(root) as stage:
+        write_json(stage / "dataset_description.json", _description(root.resolve().name, "raw"))
+        write_json(
+            stage / ANNOTATIONS / "dataset_description.json", _description("Annotations", "derivative")
+        )
+        write_participants(stage / "participants.tsv", [])
+        write_json(stage / "participants.json", columns)
+        write_text(stage / "README", readme)
+        write_text(stage / ".bidsignore", ".incoming*\n")
+
+
+def made_by_uteroseg(root: Path) -> bool:
+    """Whether a folder's ``dataset_description.json`` says that it is ours."""
+    try:
+        description = json.loads((root / "dataset_description.json").read_text("utf-8"))
+        return any(tool.get("Name") == "uteroseg" for tool in description.get("GeneratedBy", []))
+    except (OSError, ValueError, AttributeError):
+        return False
+
+
+def _description(name: str, kind: str) -> dict[str, Any]:
+    return {
+        "Name": name,
+        "BIDSVersion": BIDS_VERSION,
+        "DatasetType": kind,
+        "GeneratedBy": [{"Name": "uteroseg", "Version": __version__}],
+    }
