@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from uteroseg.cli.console import Json, print_result, progress, warn
+from uteroseg.errors import UserError
 
 if TYPE_CHECKING:
     from uteroseg.dataset.ingest import Outcome
@@ -49,6 +50,10 @@ def ingest(
     annotations: Annotated[
         Path | None, typer.Option(help="Table (CSV) 'study,mask,label' of masks, drawn on any grid.")
     ] = None,
+    b_values: Annotated[
+        str | None,
+        typer.Option(help="b-values in the order of acquisition ('0,500,1000'), where no header holds them."),
+    ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be used and why.")] = False,
     json: Json = False,
 ) -> None:
@@ -75,6 +80,7 @@ def ingest(
             dataset,
             cohort=cohort,
             annotations=annotations,
+            b_values=_numbers(b_values),
             on_study=lambda done, total: update("studies", done, total, ""),
         )
     counts = Counter(outcome.status for outcome in outcomes)
@@ -108,6 +114,18 @@ def split(
     lines = [f"{assigned} patients assigned in {dataset}"]
     lines += [f"  {c}: {n['train']} train, {n['test']} test" for c, n in table.items()]
     print_result({"assigned": assigned, "cohorts": table}, "\n".join(lines), as_json=json)
+
+
+def _numbers(text: str | None) -> tuple[float, ...]:
+    try:
+        values = tuple(float(number) for number in text.split(",")) if text else ()
+    except ValueError:
+        values = (-1.0,)
+    if len(set(values)) != len(values) or any(value < 0 for value in values):
+        raise UserError(
+            f"--b-values is {text!r}.", expected="numbers such as 0,500,1000.", fix="correct --b-values."
+        )
+    return values
 
 
 def _found_json(study: FoundStudy) -> dict[str, object]:

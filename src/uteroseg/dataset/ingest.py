@@ -69,6 +69,7 @@ def ingest(
     *,
     cohort: str,
     annotations: Path | None = None,
+    b_values: Sequence[float] = (),
     on_study: Callable[[int, int], None] = lambda done, total: None,
 ) -> list[Outcome]:
     """Add every diffusion study below a folder to a dataset; one bad study never stops the others.
@@ -84,6 +85,8 @@ def ingest(
         Of the patients found.
     annotations : Path, optional
         A table ``study,mask,label``; masks on another grid are moved to the study's.
+    b_values : sequence of float
+        s/mm², in the order of acquisition: for series whose headers and description hold none.
     on_study : callable
         Told how many studies are done, and how many there are.
 
@@ -100,7 +103,7 @@ def ingest(
     dataset = Dataset.open_or_create(root)
     has_real_patients = any(p.source == "dicom" for p in dataset.participants.values())
     pseudonyms = Pseudonyms.for_dataset(root, is_new=not has_real_patients)
-    intake = _Intake(dataset, cohort, pseudonyms, rows, source)
+    intake = _Intake(dataset, cohort, pseudonyms, rows, source, b_values)
     outcomes = []
     for number, found in enumerate(studies, start=1):
         try:
@@ -120,6 +123,7 @@ class _Intake:
     pseudonyms: Pseudonyms
     annotations: Sequence[Annotation]
     source: Path
+    b_values: Sequence[float]
 
     def take(self, found: FoundStudy) -> Outcome:
         key = self.pseudonyms.of(" ".join(sorted(series.series_uid for series in found.dwi)))
@@ -127,7 +131,9 @@ class _Intake:
         present = self.dataset.find(key)
         if present and (annotation is None or self.dataset.has_mask(present)):
             return Outcome(found, "present", present)
-        study = self.dataset.load_study(present) if present else load_study(found.used)
+        study = (
+            self.dataset.load_study(present) if present else load_study(found.used, b_values=self.b_values)
+        )
         mask, sidecar = _mask_for(study, annotation) if annotation else (None, {})
         if present and mask:
             self.dataset.add_mask(present, mask, sidecar)

@@ -10,6 +10,7 @@ import numpy as np
 from uteroseg.dicom.acquisition import acquisition
 from uteroseg.dicom.adc import load_adc
 from uteroseg.dicom.classify import SeriesKind
+from uteroseg.dicom.described import DESCRIPTION, USER, assign_by_order, described_b_values
 from uteroseg.dicom.frames import Frame, frames_of
 from uteroseg.dicom.pixels import rescaled
 from uteroseg.dicom.scan import Series
@@ -22,7 +23,7 @@ from uteroseg.imaging.study import DwiStudy
 __all__ = ["FoundStudy", "SeriesUse", "find_studies", "load_study", "require_studies", "stack_of"]
 
 
-def load_study(series: Sequence[Series]) -> DwiStudy:
+def load_study(series: Sequence[Series], *, b_values: Sequence[float] = ()) -> DwiStudy:
     """Load one diffusion acquisition.
 
     Parameters
@@ -30,6 +31,8 @@ def load_study(series: Sequence[Series]) -> DwiStudy:
     series : sequence of Series
         The DWI series of the acquisition and, if there is one, the scanner's ADC map on the same grid;
         `FoundStudy.used` is made for this.
+    b_values : sequence of float
+        s/mm², in the order of acquisition: for series whose headers and description hold none.
 
     Returns
     -------
@@ -52,7 +55,7 @@ def load_study(series: Sequence[Series]) -> DwiStudy:
             expected="at most one for a diffusion acquisition.",
             fix="choose one of them.",
         )
-    stack = stack_of(dwi)
+    stack = stack_of(dwi, b_values=b_values)
     refuse_unreadable(maps)
     scanner_adc = None
     if maps:
@@ -71,7 +74,7 @@ def load_study(series: Sequence[Series]) -> DwiStudy:
     )
 
 
-def stack_of(dwi: Sequence[Series]) -> Stack:
+def stack_of(dwi: Sequence[Series], *, b_values: Sequence[float] = ()) -> Stack:
     """Put the images of an acquisition's DWI series in their places; raises as `load_study` does."""
     if not dwi:
         raise UserError(
@@ -80,7 +83,7 @@ def stack_of(dwi: Sequence[Series]) -> Stack:
             fix="add the series with the b-values.",
         )
     refuse_unreadable(dwi)
-    frames = [frame for one in dwi for frame in frames_of(one)]
+    frames = [frame for one in dwi for frame in _frames_with_b(one, b_values)]
     if not frames:
         raise UserError(
             f"{describe(dwi)} has no images.",
@@ -89,6 +92,17 @@ def stack_of(dwi: Sequence[Series]) -> Stack:
         )
     _refuse_unknown_b(frames, dwi)
     return arrange(frames, what=describe(dwi))
+
+
+def _frames_with_b(series: Series, b_values: Sequence[float]) -> Sequence[Frame]:
+    """The images of a series; where no header holds a b-value, those of the user or the description."""
+    frames = frames_of(series)
+    if any(frame.b_value for frame in frames):
+        return frames
+    listed, source = (
+        (tuple(b_values), USER) if b_values else (described_b_values(series.description), DESCRIPTION)
+    )
+    return assign_by_order(frames, listed, source=source, what=series.name) if listed else frames
 
 
 def refuse_unreadable(series: Sequence[Series]) -> None:
@@ -121,7 +135,8 @@ def _refuse_unknown_b(frames: Sequence[Frame], dwi: Sequence[Series]) -> None:
             f"The b-value of {len(unknown)} of {len(frames)} images of {describe(dwi)} is nowhere in their "
             f"headers, first of {unknown[0].file}.",
             expected="a b-value in the standard attribute or in the vendor's own.",
-            fix="export the series with its private attributes, or convert it with b-values to NIfTI.",
+            fix="name them in the order of acquisition with --b-values, or export the series with its "
+            "private attributes.",
         )
 
 

@@ -68,6 +68,8 @@ class Frame:
         Rescale of the stored values (C.11.1).
     scale_slope : float or None
         Philips (2005,100E): rescaled values divided by ``slope × scale_slope`` compare between images.
+    number : int
+        Instance Number of a classic file, frame number of an enhanced one.
     unit : str
         Rescale Type, Units or the real-world unit, as written; empty where unknown.
     """
@@ -87,6 +89,7 @@ class Frame:
     slope: float
     intercept: float
     scale_slope: float | None
+    number: int
     unit: str
 
 
@@ -174,6 +177,7 @@ def _frame(path: Path, header: Dataset, index: int) -> Frame:
             slope=float(rescale.get("RescaleSlope") or 1),
             intercept=float(rescale.get("RescaleIntercept") or 0),
             scale_slope=scale_slope[0] if scale_slope and scale_slope[0] > 0 else None,
+            number=index if enhanced else int(header.get("InstanceNumber") or 0),
             unit=_unit(rescale, header, index),
         )
     except (AttributeError, TypeError, ValueError) as error:

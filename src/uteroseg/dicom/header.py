@@ -31,7 +31,7 @@ _KEYWORDS = (
     "EchoTime",
     "RepetitionTime", "FlipAngle", "PixelBandwidth", "SliceThickness", "SpacingBetweenSlices",
     "ParallelReductionFactorInPlane",
-    "AcquisitionNumber", "AcquisitionTime", "TemporalPositionIdentifier",
+    "AcquisitionNumber", "InstanceNumber", "AcquisitionTime", "TemporalPositionIdentifier",
     # diffusion
     "DiffusionBValue", "DiffusionDirectionality", "DiffusionGradientOrientation", "AcquisitionContrast",
     # where it lies
