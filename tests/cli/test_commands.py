@@ -9,6 +9,7 @@ import pytest
 from tests import tiny
 from uteroseg.cli.main import main
 from uteroseg.dataset.store import Dataset
+from uteroseg.phantom.dicom_files import write_dicom
 
 
 @pytest.fixture
@@ -185,3 +186,22 @@ def test_a_full_disk_is_no_traceback(run, tiny_cohorts, tiny_model, tmp_path, mo
         "No space left on device: mask.nii.gz",
     )
     assert list((tmp_path / "p").iterdir()) == []
+
+
+def test_a_zip_is_ingested_and_predicted_like_a_folder(run, tiny_model, tmp_path):
+    write_dicom(tiny.study(5)[0], tmp_path / "scan", patient_id="p", seed=1)
+    shutil.make_archive(str(tmp_path / "scan"), "zip", tmp_path / "scan")
+    code, out, _ = run("ingest", tmp_path / "scan.zip", tmp_path / "d", "--cohort", "uterine")
+    assert code == 0
+    assert "1 added" in out
+    code, out, _ = run("predict", tmp_path / "scan.zip", "-m", tiny_model, "-o", tmp_path / "p", "--json")
+    assert code == 0
+    (study,) = json.loads(out)["studies"]
+    assert (tmp_path / "p" / study["case"] / "seg.dcm").is_file()
+
+
+def test_b_values_that_are_no_numbers_are_refused(run, tmp_path):
+    for text in ("0,x", "0,0", "-5,100"):
+        refused(
+            run("ingest", tmp_path, tmp_path / "d", "--cohort", "uterine", f"--b-values={text}"), "--b-values"
+        )

@@ -44,7 +44,7 @@ def simulate(
 
 
 def ingest(
-    source: Annotated[Path, typer.Argument(metavar="SOURCE", help="A folder of DICOM files.")],
+    source: Annotated[Path, typer.Argument(metavar="SOURCE", help="A folder or zip archive of DICOM files.")],
     dataset: DatasetFolder,
     cohort: Annotated[str, typer.Option(help="Name of the cohort that these patients belong to.")],
     annotations: Annotated[
@@ -62,9 +62,12 @@ def ingest(
 
     from uteroseg.dataset.ingest import find
     from uteroseg.dataset.ingest import ingest as run
+    from uteroseg.dicom.archive import unpacked
 
+    listed = _numbers(b_values)
     if dry_run:
-        studies, skipped = find(source)
+        with unpacked(source) as folder:
+            studies, skipped = find(folder)
         print_result(
             {
                 "studies": [_found_json(study) for study in studies],
@@ -74,13 +77,13 @@ def ingest(
             as_json=json,
         )
         return
-    with progress() as update:
+    with unpacked(source) as folder, progress() as update:
         outcomes = run(
-            source,
+            folder,
             dataset,
             cohort=cohort,
             annotations=annotations,
-            b_values=_numbers(b_values),
+            b_values=listed,
             on_study=lambda done, total: update("studies", done, total, ""),
         )
     counts = Counter(outcome.status for outcome in outcomes)

@@ -88,18 +88,19 @@ def adapt(
 
 def predict(
     source: Annotated[
-        Path, typer.Argument(metavar="INPUT", help="DICOM folder, NIfTI with .bval, or dataset.")
+        Path, typer.Argument(metavar="INPUT", help="DICOM folder or zip, NIfTI with .bval, or dataset.")
     ],
     model: Annotated[Path, typer.Option("--model", "-m", help="Model folder.")],
     output: Annotated[Path, typer.Option("--output", "-o", help="Folder to write; new or empty.")],
     json: Json = False,
 ) -> None:
     """Segment the tumour in every study of a folder."""
+    from uteroseg.dicom.archive import unpacked
     from uteroseg.inference.batch import predict_all
 
-    with progress() as update:
+    with unpacked(source) as folder, progress() as update:
         findings, card = predict_all(
-            source, model, output, on_study=lambda finding, done, total: update("studies", done, total, "")
+            folder, model, output, on_study=lambda finding, done, total: update("studies", done, total, "")
         )
     lines = [_finding_text(finding, output) for finding in findings]
     if card.training.virtual:
