@@ -90,7 +90,10 @@ def test_a_study_that_fails_is_named_and_the_exit_code_says_it(run, real_data, t
     assert code == 2
     assert "FAILED" in out
     assert damaged.name in out
+    assert "Expected:" in out
+    assert "Fix:" in out
     assert "1 of 1 studies" in err
+    assert [p.name for p in tmp_path.iterdir()] == ["source"]
 
 
 def test_bad_input_is_refused_in_three_lines(run, real_data, tiny_cohorts, tmp_path):

@@ -11,6 +11,11 @@ from uteroseg.errors import UserError
 from uteroseg.files import write_text
 
 
+def key_file(root: Path) -> Path:
+    """``<dataset>.key`` beside the dataset."""
+    return root.resolve().with_name(f"{root.resolve().name}.key")
+
+
 class Pseudonyms:
     """Keyed hashes of identifiers; the key lies beside the dataset, never in it.
 
@@ -31,7 +36,7 @@ class Pseudonyms:
         UserError
             If the dataset holds studies and its key is gone, or the key is broken.
         """
-        path = root.resolve().with_name(f"{root.resolve().name}.key")
+        path = key_file(root)
         if not path.exists():
             if not is_new:
                 raise UserError(

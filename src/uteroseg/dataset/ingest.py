@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 from uteroseg.dataset.annotations import Annotation, annotation_of, read_annotations
-from uteroseg.dataset.identity import Pseudonyms
+from uteroseg.dataset.identity import Pseudonyms, key_file
 from uteroseg.dataset.layout import CaseId
 from uteroseg.dataset.participants import Participant
 from uteroseg.dataset.store import Dataset, NewCase
@@ -75,6 +76,7 @@ def ingest(
     """Add every diffusion study below a folder to a dataset; one bad study never stops the others.
 
     A study that is there already is left as it is; if it has no mask and the table names one, it gets it.
+    Where no study can enter a new dataset, none is made.
 
     Parameters
     ----------
@@ -100,6 +102,7 @@ def ingest(
     rows = read_annotations(annotations) if annotations else []
     studies, _ = find(source)
     _require_known_studies(rows, studies, source)
+    new = [path for path in (root, key_file(root)) if not path.exists()]
     dataset = Dataset.open_or_create(root)
     has_real_patients = any(p.source == "dicom" for p in dataset.participants.values())
     pseudonyms = Pseudonyms.for_dataset(root, is_new=not has_real_patients)
@@ -111,7 +114,18 @@ def ingest(
         except UserError as error:
             outcomes.append(Outcome(found, "failed", error=str(error)))
         on_study(number, len(studies))
+    if root in new and not dataset.cases():
+        _remove(new)
     return outcomes
+
+
+def _remove(paths: Sequence[Path]) -> None:
+    """Leave nothing of a dataset that no study could enter: its folder and key, if this run made them."""
+    for path in paths:
+        if path.is_dir():
+            shutil.rmtree(path)
+        else:
+            path.unlink()
 
 
 @dataclass(frozen=True)
