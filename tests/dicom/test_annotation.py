@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 
 from uteroseg.dicom.annotation import read_annotation
-from uteroseg.dicom.assemble import find_studies, load_study
+from uteroseg.dicom.assemble import load_study
 from uteroseg.dicom.scan import scan_folder
 from uteroseg.dicom.seg import write_seg
+from uteroseg.dicom.studies import find_studies
 from uteroseg.errors import UserError
 from uteroseg.imaging.nifti import write_image, write_mask
 from uteroseg.imaging.study import Mask

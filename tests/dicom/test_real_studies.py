@@ -12,8 +12,9 @@ import pytest
 import SimpleITK as sitk
 
 from uteroseg.dicom.adc import load_adc
-from uteroseg.dicom.assemble import find_studies, load_study
+from uteroseg.dicom.assemble import load_study
 from uteroseg.dicom.scan import Series, scan_folder
+from uteroseg.dicom.studies import find_studies
 from uteroseg.imaging.diffusion import fit_adc
 from uteroseg.imaging.geometry import Array
 from uteroseg.imaging.study import DwiStudy

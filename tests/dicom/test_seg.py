@@ -7,10 +7,10 @@ import pydicom
 import pytest
 import SimpleITK as sitk
 
-from uteroseg.dicom.assemble import find_studies, load_study
+from uteroseg.dicom.assemble import load_study
 from uteroseg.dicom.scan import scan_folder
 from uteroseg.dicom.seg import read_seg, write_seg
-from uteroseg.dicom.studies import FoundStudy
+from uteroseg.dicom.studies import FoundStudy, find_studies
 from uteroseg.errors import UserError
 from uteroseg.imaging.geometry import Geometry
 from uteroseg.imaging.study import DwiStudy, Mask

@@ -3,8 +3,9 @@ from pathlib import Path
 
 import pytest
 
-from uteroseg.dicom.assemble import find_studies, load_study, require_studies
+from uteroseg.dicom.assemble import load_study
 from uteroseg.dicom.scan import scan_folder
+from uteroseg.dicom.studies import find_studies, require_studies
 from uteroseg.errors import UserError
 
 from .build import Recipe, truncate, write_series

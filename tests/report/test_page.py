@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from uteroseg import RESEARCH_USE
 from uteroseg.errors import UserError
 from uteroseg.evaluation.metrics import EMPTY_RULE
 from uteroseg.report.page import write_report
-from uteroseg.report.wording import RESEARCH_USE, VIRTUAL_LABEL
+from uteroseg.report.wording import VIRTUAL_LABEL
 
 from .experiments import write_experiment
 

@@ -12,7 +12,6 @@ import typer
 from uteroseg.errors import UserError
 
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
-RESEARCH_USE = "Research use, not for diagnosis."
 
 OnProgress = Callable[[str, int, int, str], None]
 

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from uteroseg.cli.console import RESEARCH_USE, OnProgress, progress, warn
+from uteroseg import RESEARCH_USE
+from uteroseg.cli.console import OnProgress, progress, warn
 
 if TYPE_CHECKING:
     from uteroseg.dataset.store import Dataset

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from uteroseg import __version__
+from uteroseg import RESEARCH_USE, __version__
 from uteroseg.cli import data, demo, models, results
 from uteroseg.cli.console import print_error
 from uteroseg.errors import UserError
@@ -18,7 +18,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
     help="Tumour segmentation in pelvic diffusion-weighted MRI, adapted from one disease to others with few "
-    "annotated cases. Research use, not for diagnosis.",
+    f"annotated cases. {RESEARCH_USE}",
 )
 
 

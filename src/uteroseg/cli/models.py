@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from uteroseg.cli.console import RESEARCH_USE, Json, print_result, progress
+from uteroseg import RESEARCH_USE
+from uteroseg.cli.console import Json, print_result, progress
 from uteroseg.cli.data import DatasetFolder
 
 if TYPE_CHECKING:

@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from uteroseg.cli.console import RESEARCH_USE, Json, print_result, progress, warn
+from uteroseg import RESEARCH_USE
+from uteroseg.cli.console import Json, print_result, progress, warn
 from uteroseg.cli.data import DatasetFolder
 
 

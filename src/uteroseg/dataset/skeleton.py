@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from uteroseg import __version__
+from uteroseg import RESEARCH_USE, __version__
 from uteroseg.dataset.layout import ANNOTATIONS
 from uteroseg.dataset.participants import DESCRIPTIONS, write_participants
 from uteroseg.files import staged_folder, write_json, write_text
@@ -17,7 +17,7 @@ BIDS_VERSION = "1.10.0"
 def create_empty(root: Path) -> None:
     """Make a new or empty folder a dataset without cases, whole or not at all."""
     columns = {name: {"Description": text} for name, text in DESCRIPTIONS.items()}
-    readme = "Diffusion studies collected with uteroseg. Research use, not for diagnosis.\n"
+    readme = f"Diffusion studies collected with uteroseg. {RESEARCH_USE}\n"
     with staged_folder(root) as stage:
         write_json(stage / "dataset_description.json", _description(root.resolve().name, "raw"))
         write_json(

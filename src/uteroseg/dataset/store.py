@@ -35,8 +35,6 @@ class NewCase:
         The tumour on the study's grid.
     annotation : mapping
         Fields of the mask's sidecar (``reader``, ``tool``, ``annotation_source``).
-    session, acquisition : str, optional
-        ``ses-…`` and ``acq-…``, where the patient has several dates or acquisitions.
     """
 
     study: DwiStudy
@@ -44,8 +42,6 @@ class NewCase:
     study_key: str
     mask: Mask | None = None
     annotation: Mapping[str, Any] = field(default_factory=dict)
-    session: str | None = None
-    acquisition: str | None = None
 
 
 class Dataset:
@@ -197,7 +193,7 @@ class Dataset:
         if new.mask is not None:
             _require_same_grid(new.mask, new.study)
         participant = self._participant_for(new.participant)
-        case = self._free_case(CaseId(participant.participant_id, new.session, new.acquisition))
+        case = self._free_case(participant.participant_id)
         with tempfile.TemporaryDirectory(dir=self.root, prefix=".incoming") as stage:
             if new.mask is not None:
                 write_mask_files(Path(stage) / case.annotation("nii.gz"), new.mask, new.annotation)
@@ -258,12 +254,12 @@ class Dataset:
         numbers = [int(m[1]) for p in self.participants if (m := re.fullmatch(r"sub-(\d+)", p))]
         return replace(wanted, participant_id=f"sub-{max(numbers, default=0) + 1:04d}")
 
-    def _free_case(self, case: CaseId) -> CaseId:
-        """The case id itself, or with the next free acquisition label where it is taken."""
-        taken, number = set(self._cases_of(case.participant)), 2
-        free = case
+    def _free_case(self, participant: str) -> CaseId:
+        """The participant's own name, or with the next free acquisition label where it is taken."""
+        taken, number = set(self._cases_of(participant)), 2
+        free = CaseId(participant)
         while free in taken:
-            free = replace(case, acquisition=f"{case.acquisition or 'acq-'}{number}")
+            free = CaseId(participant, acquisition=f"acq-{number}")
             number += 1
         return free
 

@@ -15,12 +15,9 @@ from uteroseg.dicom.frames import Frame, frames_of
 from uteroseg.dicom.pixels import rescaled
 from uteroseg.dicom.scan import Series
 from uteroseg.dicom.stack import Cell, Stack, arrange
-from uteroseg.dicom.studies import FoundStudy, SeriesUse, find_studies, require_studies
 from uteroseg.errors import UserError
 from uteroseg.imaging.geometry import Array
 from uteroseg.imaging.study import DwiStudy
-
-__all__ = ["FoundStudy", "SeriesUse", "find_studies", "load_study", "require_studies", "stack_of"]
 
 
 def load_study(series: Sequence[Series], *, b_values: Sequence[float] = ()) -> DwiStudy:

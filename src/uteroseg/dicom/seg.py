@@ -22,6 +22,7 @@ from pydicom.dataset import Dataset
 from pydicom.sr.codedict import codes
 from pydicom.uid import SegmentationStorage, generate_uid
 
+from uteroseg import RESEARCH_USE
 from uteroseg.dicom.assemble import stack_of
 from uteroseg.dicom.classify import LABEL_MAP_SEGMENTATION
 from uteroseg.dicom.enhanced import is_enhanced, share_constant_groups
@@ -32,7 +33,7 @@ from uteroseg.errors import UserError
 from uteroseg.imaging.geometry import Array, Geometry
 from uteroseg.imaging.study import Mask
 
-RESEARCH_USE = "Research use, not for diagnosis"
+_NOTICE = RESEARCH_USE.removesuffix(".")
 
 _SERIES_NUMBER = 9100  # high, so that it sorts after the scanner's series
 _EMPTY_IF_ABSENT = (  # type 2: present, may be empty (PS3.3 C.7.1.1, C.7.2.1)
@@ -150,9 +151,9 @@ def _segmentation(
         software_versions=version("uteroseg"),
         device_serial_number="none",
         content_label="RESEARCH_USE",
-        content_description=RESEARCH_USE,
+        content_description=_NOTICE,
         content_creator_name="uteroseg",
-        series_description=f"Tumour, uteroseg. {RESEARCH_USE}",
+        series_description=f"Tumour, uteroseg. {_NOTICE}",
         omit_empty_frames=False,
     )
 

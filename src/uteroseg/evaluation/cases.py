@@ -9,6 +9,7 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any
 
+from uteroseg import RESEARCH_USE
 from uteroseg.dataset.layout import CaseId
 from uteroseg.dataset.store import Dataset
 from uteroseg.errors import UserError
@@ -130,7 +131,7 @@ def summarise(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     return {
         "dsc": {name: _group(members) for name, members in groups.items()},
         "empty_masks": EMPTY_RULE,
-        "notice": "Research use, not for diagnosis.",
+        "notice": RESEARCH_USE,
     }
 
 

@@ -9,14 +9,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from uteroseg import __version__
+from uteroseg import RESEARCH_USE, __version__
 from uteroseg.files import staged_folder, write_json, write_text
 from uteroseg.imaging.nifti import write_mask
 from uteroseg.imaging.study import DwiStudy
 from uteroseg.inference.inputs import StudyInput
 from uteroseg.inference.overlay import overlay
 from uteroseg.inference.predict import Prediction
-from uteroseg.model.spec import INTENDED_USE, ModelCard
+from uteroseg.model.spec import ModelCard
 
 
 @dataclass(frozen=True)
@@ -75,7 +75,7 @@ def write_table(path: Path, findings: Iterable[Finding]) -> None:
 def _result(source: StudyInput, study: DwiStudy, prediction: Prediction, card: ModelCard) -> dict[str, Any]:
     slices, rows, columns = study.geometry.shape
     return {
-        "notice": INTENDED_USE,
+        "notice": RESEARCH_USE,
         "warnings": list(prediction.warnings),
         "case": source.case,
         "volume_ml": round(prediction.volume_ml, 3),

@@ -6,6 +6,7 @@ import numpy as np
 from PIL import Image, ImageDraw
 from scipy import ndimage
 
+from uteroseg import RESEARCH_USE
 from uteroseg.imaging.geometry import Array
 from uteroseg.imaging.study import Mask
 from uteroseg.imaging.view import View
@@ -48,7 +49,7 @@ def overlay(
     for number in chosen:
         outlines = [(view.turn(data[number]), colour) for data, colour in drawn]
         pictures.append(_tile(view.turn(grey[number]), outlines, view.spacing_mm, f"slice {number + 1}"))
-    return _sheet(pictures, f"{caption} · Research use, not for diagnosis.")
+    return _sheet(pictures, f"{caption} · {RESEARCH_USE}")
 
 
 def _slices(foreground: Array, count: int) -> list[int]:

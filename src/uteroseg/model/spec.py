@@ -6,10 +6,10 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from uteroseg import RESEARCH_USE
 from uteroseg.imaging.geometry import Plane
 
 FORMAT_VERSION = 1
-INTENDED_USE = "Research use, not for diagnosis."
 
 
 class _Value(BaseModel):
@@ -66,7 +66,7 @@ class ModelCard(_Value):
     spec: ModelSpec
     training: TrainingRecord
     licence: str = "Apache-2.0"
-    intended_use: str = INTENDED_USE
+    intended_use: str = RESEARCH_USE
 
     def describe(self) -> dict[str, Any]:
         """What a result says about the model that made it."""

@@ -11,13 +11,14 @@ from typing import Literal
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from uteroseg import RESEARCH_USE
 from uteroseg.errors import UserError
 from uteroseg.evaluation.bootstrap import RESAMPLES
 from uteroseg.evaluation.metrics import EMPTY_RULE
 from uteroseg.files import write_text
 from uteroseg.report.figures import COLOURS, learning_curve
 from uteroseg.report.tables import case_rows, summary_rows
-from uteroseg.report.wording import RESEARCH_USE, VIRTUAL_LABEL, answer, leading_strategy
+from uteroseg.report.wording import VIRTUAL_LABEL, answer, leading_strategy
 from uteroseg.results.experiment import Experiment, FinishedRun, read_experiment
 from uteroseg.results.summary import curves, summarise
 

@@ -8,7 +8,6 @@ import pandas as pd
 
 from uteroseg.results.summary import curves
 
-RESEARCH_USE = "Research use, not for diagnosis."
 VIRTUAL_LABEL = (
     "Virtual patients, calibrated to published tissue values. These results say nothing about real patients."
 )
