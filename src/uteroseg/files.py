@@ -13,11 +13,12 @@ from typing import Any
 from uteroseg.errors import UserError
 
 
-def write_text(path: Path, text: str) -> None:
-    """Replace a file's text."""
+def write_text(path: Path, text: str, *, private: bool = False) -> None:
+    """Replace a file's text; a private file can be read by its owner alone."""
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = _beside(path)
     try:
+        temporary.touch(mode=0o600 if private else 0o666)
         temporary.write_text(text, encoding="utf-8", newline="\n")
         temporary.replace(path)
     except BaseException:

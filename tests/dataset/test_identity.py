@@ -28,3 +28,16 @@ def test_a_lost_or_broken_key_is_an_error(tmp_path):
     (tmp_path / "data.key").write_text("not hexadecimal")
     with pytest.raises(UserError, match="is not a key"):
         Pseudonyms.for_dataset(tmp_path / "data", is_new=False)
+
+
+def test_dates_of_one_patient_shift_alike_and_into_the_past(tmp_path):
+    pseudonyms = Pseudonyms.for_dataset(tmp_path / "data", is_new=True)
+    first, second = (pseudonyms.shifted(date, "p") for date in ("20231230", "20240105"))
+    assert (second - first).days == 6
+    assert second.year < 1925
+    assert pseudonyms.shifted("20231230", "another") != first
+
+
+@pytest.mark.parametrize("written", ["", "20231301", "yesterday", "00010101"])
+def test_what_is_no_date_is_not_shifted(tmp_path, written):
+    assert Pseudonyms.for_dataset(tmp_path / "data", is_new=True).shifted(written, "p") is None

@@ -7,10 +7,13 @@ import pytest
 import SimpleITK as sitk
 
 from tests import tiny
+from tests.dicom.build import Recipe, write_series
 from uteroseg.dataset.ingest import ingest
 from uteroseg.dataset.store import Dataset
+from uteroseg.dicom.assemble import Reading
 from uteroseg.errors import UserError
 from uteroseg.imaging.diffusion import fit_adc
+from uteroseg.imaging.nifti import read_image
 
 
 def table(folder, mask, study="0000", label=""):
@@ -150,3 +153,45 @@ def test_real_patients_join_virtual_ones_and_the_key_must_stay(prostatex, tmp_pa
     (tmp_path / "out.key").unlink()
     with pytest.raises(UserError, match=r"out\.key is missing"):
         ingest(prostatex / "0000", tmp_path / "out", cohort="male")
+
+
+def test_our_adc_and_what_its_fit_leaves_over_lie_beside_the_scanners(prostatex, tmp_path):
+    source = prostatex / "0001"
+    reading = Reading(adc_b_min=400)
+    (outcome,) = ingest(source, tmp_path / "out", cohort="male", reading=reading)
+    dataset, case = Dataset.open(tmp_path / "out"), outcome.case
+    study = dataset.load_study(case)
+    assert study.adc_b_min == 400
+    adc, geometry = read_image(dataset.root / case.adc("nii.gz"))
+    np.testing.assert_array_equal(adc, fit_adc(study.signal[1:], study.b_values[1:]).adc)
+    assert geometry.difference(study.geometry, tolerance_mm=1e-3) is None
+    assert json.loads((dataset.root / case.adc("json")).read_text())["b_values"] == [400, 800]
+    left_over, _ = read_image(dataset.root / case.adc_residual)
+    assert not left_over.any()  # two b-values leave nothing over
+    (whole,) = ingest(source, tmp_path / "whole", cohort="male")
+    assert read_image(tmp_path / "whole" / whole.case.adc_residual)[0].max() > 0.01
+    description = json.loads((dataset.root / "derivatives/adc/dataset_description.json").read_text())
+    assert description["DatasetType"] == "derivative"
+
+
+def test_a_study_of_one_b_value_is_refused_and_writes_nothing(tmp_path):
+    write_series(tmp_path / "in", Recipe(b_values=(800,)))
+    (outcome,) = ingest(tmp_path / "in", tmp_path / "out", cohort="uterine")
+    assert outcome.status == "failed"
+    assert "800" in outcome.error
+    assert not (tmp_path / "out").exists()
+
+
+def test_alignment_is_recorded_and_changes_nothing_where_nothing_moved(prostatex, tmp_path):
+    (plain,) = ingest(prostatex / "0001", tmp_path / "plain", cohort="male")
+    (aligned,) = ingest(prostatex / "0001", tmp_path / "aligned", cohort="male", reading=Reading(align=True))
+    one, two = (
+        Dataset.open(tmp_path / name).load_study(outcome.case)
+        for name, outcome in (("plain", plain), ("aligned", aligned))
+    )
+    np.testing.assert_array_equal(one.signal, two.signal)
+    assert "alignment" not in one.acquisition
+    record = two.acquisition["alignment"]
+    assert record["reference_b_value"] == 50
+    images = [(image["b_value"], image["applied"]) for image in record["images"]]
+    assert images == [(400, False), (800, False)]

@@ -1,7 +1,7 @@
 """Synthetic diffusion series written with pydicom: any orientation, any vendor's dialect, any defect."""
 
 import struct
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -77,7 +77,7 @@ def write_series(folder: Path, recipe: Recipe) -> list[Path]:
             order = range(recipe.slices)
             for s in reversed(order) if recipe.descending else order:
                 path = folder / f"{len(paths):04d}"
-                ds = _image(recipe, b=b, slice_index=s, series_uid=uid, instance=len(paths) + 1)
+                ds = image(recipe, b=b, slice_index=s, series_uid=uid, instance=len(paths) + 1)
                 if direction is not None:
                     ds.DiffusionDirectionality = "DIRECTIONAL"
                     ds.DiffusionGradientOrientation = list(direction)
@@ -87,7 +87,7 @@ def write_series(folder: Path, recipe: Recipe) -> list[Path]:
     return paths
 
 
-def _image(recipe: Recipe, *, b: float, slice_index: int, series_uid: str, instance: int) -> FileDataset:
+def image(recipe: Recipe, *, b: float, slice_index: int, series_uid: str, instance: int) -> FileDataset:
     meta = FileMetaDataset()
     meta.MediaStorageSOPClassUID = MRImageStorage
     meta.MediaStorageSOPInstanceUID = generate_uid()
@@ -134,6 +134,25 @@ def truncate(path: Path, keep: int) -> None:
     path.write_bytes(path.read_bytes()[:keep])
 
 
+def csa_header(tags: Mapping[str, tuple[str, Sequence[str]]]) -> bytes:
+    """A CSA2 header ("SV10") as Siemens lays it out: every tag with six items or none, four-byte aligned."""
+    blob = b"SV10\4\3\2\1" + struct.pack("<2I", len(tags), 77)
+    for name, (vr, values) in tags.items():
+        items = [f"{value}\0".encode() for value in values]
+        items += [b""] * (6 - len(items)) if items else []
+        vm = len(values) or 1
+        blob += struct.pack("<64si4s3i", name.encode(), vm, vr.encode(), 6, len(items), 77)
+        for item in items:
+            blob += struct.pack("<4i", len(item), len(item), 77, len(item)) + item + b"\0" * (-len(item) % 4)
+    return blob + bytes(4)
+
+
+def add_csa(ds: Dataset, tags: Mapping[str, tuple[str, Sequence[str]]]) -> None:
+    """Put a CSA image header into a file."""
+    block = ds.private_block(0x0029, "SIEMENS CSA HEADER", create=True)
+    block.add_new(0x10, "OB", csa_header(tags))
+
+
 # The dialects of b-values: each writes a value as its vendor does.
 
 
@@ -147,6 +166,19 @@ def siemens(ds: Dataset, b: float) -> None:
     ds.private_block(0x0019, "SIEMENS MR HEADER", create=True).add_new(0x0C, "OB", value)
 
 
+def siemens_raw_bytes(ds: Dataset, b: float) -> None:
+    ds.private_block(0x0019, "SIEMENS MR HEADER", create=True).add_new(0x0C, "UN", f"{b:>6g}".encode())
+
+
+def siemens_csa(ds: Dataset, b: float) -> None:
+    """Only the CSA image header, without B_value at b 0, as some software versions write it."""
+    add_csa(ds, {"DiffusionDirectionality": ("CS", ["DIRECTIONAL" if b else "NONE"]), **_csa_b(b)})
+
+
+def _csa_b(b: float) -> dict[str, tuple[str, Sequence[str]]]:
+    return {"B_value": ("IS", [f"{b:g}"] if b else [])}
+
+
 def siemens_sequence_name(ds: Dataset, b: float) -> None:
     ds.SequenceName = f"*ep_b{b:g}t"
 
@@ -158,6 +190,12 @@ def ge(ds: Dataset, b: float) -> None:
 
 def ge_without_offset(ds: Dataset, b: float) -> None:
     ds.private_block(0x0043, "GEMS_PARM_01", create=True).add_new(0x39, "IS", [int(b), 8, 0, 0])
+
+
+def ge_raw_bytes(ds: Dataset, b: float) -> None:
+    value = f"{1_000_000_000 + int(b)}\\8\\0\\0"
+    block = ds.private_block(0x0043, "GEMS_PARM_01", create=True)
+    block.add_new(0x39, "UN", (value + " " * (len(value) % 2)).encode())
 
 
 def philips(ds: Dataset, b: float) -> None:
@@ -174,6 +212,11 @@ def united_imaging(ds: Dataset, b: float) -> None:
     block.add_new(0x09, "FD", b - 0.25 if b else 1.25)
 
 
+def united_imaging_raw_bytes(ds: Dataset, b: float) -> None:
+    block = ds.private_block(0x0065, "Image Private Header", create=True)
+    block.add_new(0x09, "UN", struct.pack("<d", b - 0.25 if b else 1.25))
+
+
 def canon(ds: Dataset, b: float) -> None:
     if b:
         ds.DiffusionBValue = float(b)
@@ -182,11 +225,19 @@ def canon(ds: Dataset, b: float) -> None:
 DIALECTS: dict[str, tuple[str, Callable[[Dataset, float], None], str]] = {
     "standard": ("SIEMENS", standard, "standard (0018,9087)"),
     "Siemens": ("SIEMENS", siemens, "Siemens private (0019,100C)"),
+    "Siemens raw bytes": ("SIEMENS", siemens_raw_bytes, "Siemens private (0019,100C)"),
+    "Siemens CSA": ("SIEMENS", siemens_csa, "Siemens CSA header (0029,1010) B_value"),
     "Siemens SequenceName": ("SIEMENS", siemens_sequence_name, "Siemens SequenceName (0018,0024)"),
     "GE": ("GE MEDICAL SYSTEMS", ge, "GE private (0043,1039)"),
     "GE without offset": ("GE MEDICAL SYSTEMS", ge_without_offset, "GE private (0043,1039)"),
+    "GE raw bytes": ("GE MEDICAL SYSTEMS", ge_raw_bytes, "GE private (0043,1039)"),
     "Philips": ("Philips Medical Systems", philips, "Philips private (2001,1003)"),
     "Philips raw bytes": ("Philips Medical Systems", philips_raw_bytes, "Philips private (2001,1003)"),
     "United Imaging": ("UIH", united_imaging, "United Imaging private (0065,1009)"),
+    "United Imaging raw bytes": (
+        "UIH",
+        united_imaging_raw_bytes,
+        "United Imaging private (0065,1009)",
+    ),
     "Canon": ("CANON_MEC", canon, "Canon: b 0 images carry no b-value; standard (0018,9087)"),
 }

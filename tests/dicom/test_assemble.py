@@ -7,7 +7,7 @@ import pytest
 import SimpleITK as sitk
 from pydicom.uid import generate_uid
 
-from uteroseg.dicom.assemble import load_study
+from uteroseg.dicom.assemble import Reading, load_study
 from uteroseg.dicom.scan import scan_folder
 from uteroseg.errors import UserError
 from uteroseg.imaging.study import DwiStudy
@@ -185,6 +185,54 @@ def test_an_image_on_another_grid_is_named(change: object, tmp_path: Path) -> No
     message = refusal(tmp_path)
     assert "mixes grids" in message
     assert str(files[6]) in message
+
+
+def leave_out(folder: Path) -> DwiStudy:
+    return load_study(scan_folder(folder).series, Reading(drop_incomplete=True))
+
+
+@pytest.mark.parametrize(
+    ("defect", "reason"),
+    [
+        (lambda files: files[7].unlink(), "no image at (-30.0, 20.0, -47.0) mm"),
+        (lambda files: shutil.copy(files[8], files[8].with_name("copy")), "twice at (-30.0, 20.0, -43.0) mm"),
+        (lambda files: truncate(files[9], -100), "no image at (-30.0, 20.0, -39.0) mm"),
+    ],
+    ids=["missing", "double", "truncated"],
+)
+def test_an_incomplete_b_value_is_left_out_on_request_and_named(
+    defect: object, reason: str, tmp_path: Path
+) -> None:
+    files = write_series(tmp_path, Recipe())
+    defect(files)  # type: ignore[operator]
+    with pytest.raises(UserError):
+        load(tmp_path)
+    study = leave_out(tmp_path)
+    assert study.b_values == (0, 1000)
+    np.testing.assert_array_equal(study.signal, [[voxels(b, s) for s in range(5)] for b in (0, 1000)])
+    assert study.acquisition["b_values_left_out"] == {"500": reason}
+
+
+def test_a_b_value_with_a_missing_direction_is_left_out_on_request(tmp_path: Path) -> None:
+    files = write_series(tmp_path, Recipe(b_values=(0, 400, 800), directions=DIRECTIONS))
+    files[12].unlink()
+    study = leave_out(tmp_path)
+    assert study.b_values == (0, 800)
+    reason = "2 images at (-30.0, 20.0, -47.0) mm, elsewhere 3"
+    assert study.acquisition["b_values_left_out"] == {"400": reason}
+
+
+def test_whole_studies_lose_nothing_where_incomplete_ones_may(tmp_path: Path) -> None:
+    write_series(tmp_path, Recipe())
+    study = leave_out(tmp_path)
+    assert study.b_values == (0, 500, 1000)
+    assert "b_values_left_out" not in study.acquisition
+
+
+def test_a_study_of_which_one_b_value_would_be_left_is_refused(tmp_path: Path) -> None:
+    write_series(tmp_path, Recipe(b_values=(0, 800)))[7].unlink()
+    with pytest.raises(UserError, match="no image for b 800"):
+        leave_out(tmp_path)
 
 
 def test_an_image_shifted_in_its_plane_is_refused(tmp_path: Path) -> None:

@@ -13,7 +13,10 @@ import SimpleITK as sitk
 
 from uteroseg.dicom.adc import load_adc
 from uteroseg.dicom.assemble import load_study
+from uteroseg.dicom.frames import frames_of
+from uteroseg.dicom.pixels import rescaled
 from uteroseg.dicom.scan import Series, scan_folder
+from uteroseg.dicom.stack import arrange_map
 from uteroseg.dicom.studies import find_studies
 from uteroseg.imaging.diffusion import fit_adc
 from uteroseg.imaging.geometry import Array
@@ -121,6 +124,42 @@ def test_studies_are_those_of_dcm2niix(folder: str, real_data: Path, tmp_path: P
             theirs = np.stack([theirs[..., 0], np.where((theirs[..., 1:] > 0).all(axis=-1), trace, 0)], -1)
         image = nib.Nifti1Image(theirs, image.affine)
         assert_same_image(nib.Nifti1Image(study.signal.T, study.geometry.nifti_affine), image, folder)
+
+
+@pytest.mark.parametrize(
+    "folder",
+    ["prostatex/0000/t2", "prostatex/0000/calculated_b", "dicom_seg/source_ct"]
+    + [f"siemens_xa30_enhanced/series_{number}.dcm" for number in (11, 12, 16)],
+)
+def test_any_image_series_is_that_of_dcm2niix(folder: str, real_data: Path, tmp_path: Path) -> None:
+    series = series_in(real_data / folder)
+    geometry, ordered = arrange_map(frames_of(series), what=folder)
+    pixels = {id(frame): image for frame, image in rescaled(ordered, comparable=False)}
+    ours = np.stack([pixels[id(frame)] for frame in ordered])
+    alone, out = tmp_path / "in", tmp_path / "out"
+    alone.mkdir()
+    out.mkdir()
+    for file in series.files:
+        (alone / file.name).symlink_to(file)
+    (image,) = by_dcm2niix(alone, out)
+    assert_same_image(nib.Nifti1Image(ours.T, geometry.nifti_affine), image, folder)
+
+
+def test_philips_enhanced_study_and_its_scaling_are_those_of_dcm2niix(
+    real_data: Path, tmp_path: Path
+) -> None:
+    folder = real_data / "philips_enhanced_header_only"
+    study = only_study(folder)
+    (image,) = by_dcm2niix(folder, tmp_path)
+    (b_file,) = tmp_path.glob("*.bval")
+    b_values = np.loadtxt(b_file)
+    assert sorted(b_values) == [0, 1300, 1300, 1300]
+    theirs = image.get_fdata()
+    trace = np.exp(np.log(np.maximum(theirs[..., b_values == 1300], 1e-300)).mean(axis=-1))
+    trace[(theirs[..., b_values == 1300] <= 0).any(axis=-1)] = 0
+    both = np.stack([theirs[..., b_values == 0][..., 0], trace], axis=-1)
+    ours = nib.Nifti1Image(study.signal.T, study.geometry.nifti_affine)
+    assert_same_image(ours, nib.Nifti1Image(both, image.affine), "Philips")
 
 
 @pytest.mark.parametrize("patient", PROSTATES)

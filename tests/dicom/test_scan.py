@@ -3,8 +3,11 @@ from pathlib import Path
 import pydicom
 import pytest
 from pydicom.fileset import FileSet
+from pydicom.uid import EnhancedMRImageStorage
 
+from uteroseg.dicom.assemble import load_study
 from uteroseg.dicom.scan import scan_folder
+from uteroseg.dicom.studies import find_studies
 from uteroseg.errors import UserError
 
 from .build import Recipe, edit, truncate, write_series
@@ -101,3 +104,16 @@ def test_b_0_images_without_any_sign_of_diffusion_stay_with_their_series(tmp_pat
 def test_a_missing_folder_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="nowhere does not exist"):
         scan_folder(tmp_path / "nowhere")
+
+
+def test_an_enhanced_file_whose_frames_are_damaged_is_refused(tmp_path: Path) -> None:
+    def lose_frames(ds: pydicom.Dataset) -> None:
+        ds.SOPClassUID = EnhancedMRImageStorage
+        ds.add_new(0x52009230, "LO", "no sequence")
+
+    (path,) = write_series(
+        tmp_path, Recipe(b_values=(0,), slices=1, description="DWI B100/600", adjust=lose_frames)
+    )
+    (study,) = find_studies(scan_folder(path))
+    with pytest.raises(UserError, match="has no images"):
+        load_study(study.used)

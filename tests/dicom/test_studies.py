@@ -1,16 +1,29 @@
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
+from pydicom.dataset import Dataset, FileDataset, FileMetaDataset
+from pydicom.uid import (
+    EncapsulatedPDFStorage,
+    EnhancedSRStorage,
+    ExplicitVRLittleEndian,
+    GrayscaleSoftcopyPresentationStateStorage,
+    MediaStorageDirectoryStorage,
+    RTStructureSetStorage,
+    SecondaryCaptureImageStorage,
+    generate_uid,
+)
 
 from uteroseg.dicom.assemble import load_study
 from uteroseg.dicom.scan import scan_folder
 from uteroseg.dicom.studies import find_studies, require_studies
 from uteroseg.errors import UserError
 
-from .build import Recipe, truncate, write_series
+from .build import Recipe, truncate, voxels, write_series
 
 ADC = ("DERIVED", "PRIMARY", "DIFFUSION", "ADC")
+DIRECTIONS = ((1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0))
 T2 = ("ORIGINAL", "PRIMARY", "M", "NORM")
 
 
@@ -66,7 +79,51 @@ def test_a_single_b_value_beside_a_whole_study_is_left_out_with_the_reason(tmp_p
     (study,) = find_studies(scan_folder(tmp_path))
     assert [s.number for s in study.dwi] == [3]
     assert [(u.series.number, u.used) for u in study.uses] == [(3, True), (4, False)]
-    assert "b-values are already there" in study.uses[1].reason
+    assert "b-values are there already" in study.uses[1].reason
+
+
+def isotropic(ds: Dataset) -> None:
+    """A trace image as Siemens writes it: b 0 has no direction at all."""
+    if ds.DiffusionBValue > 0:
+        ds.DiffusionDirectionality = "ISOTROPIC"
+
+
+@pytest.mark.parametrize("trace_first", [True, False])
+def test_directions_beside_their_trace_images_are_one_study(tmp_path: Path, trace_first: bool) -> None:
+    numbers = (3, 4) if trace_first else (4, 3)
+    trace = Recipe(b_values=(0, 500, 1000), number=numbers[0], adjust=isotropic)
+    write_series(tmp_path / "trace", trace)
+    directions = replace(trace, directions=DIRECTIONS, number=numbers[1], adjust=lambda ds: None)
+    write_series(tmp_path / "directions", directions)
+    (study,) = find_studies(scan_folder(tmp_path))
+    assert [s.number for s in study.dwi] == [numbers[0]]
+    (spare,) = [use for use in study.uses if not use.used]
+    assert "b-values are there already" in spare.reason
+    assert load_study(study.used).b_values == (0, 500, 1000)
+
+
+def test_b_0_comes_from_the_directions_where_the_trace_series_has_none(tmp_path: Path) -> None:
+    directions = Recipe(b_values=(0, 1000), directions=DIRECTIONS, number=3)
+    write_series(tmp_path / "directions", replace(directions, adjust=darker))
+    write_series(tmp_path / "trace", replace(directions, b_values=(1000,), directions=(), adjust=isotropic))
+    (study,) = find_studies(scan_folder(tmp_path))
+    assert len(study.dwi) == 2
+    loaded = load_study(study.used)
+    assert loaded.b_values == (0, 1000)
+    np.testing.assert_array_equal(loaded.signal[0], [voxels(0, s) // 2 for s in range(5)])
+    np.testing.assert_array_equal(loaded.signal[1], [voxels(1000, s) for s in range(5)])
+
+
+def darker(ds: Dataset) -> None:
+    """Pixels that tell the series of directions from the trace series."""
+    ds.PixelData = (ds.pixel_array // 2).astype(np.uint16).tobytes()
+
+
+def test_studies_come_by_date(tmp_path: Path) -> None:
+    for folder, date in (("a", "20210305"), ("b", "20200101"), ("c", "20220607")):
+        recipe = Recipe(adjust=lambda ds, date=date: setattr(ds, "StudyDate", date))
+        write_series(tmp_path / folder, recipe)
+    assert [f.date for f in find_studies(scan_folder(tmp_path))] == ["20200101", "20210305", "20220607"]
 
 
 def test_a_damaged_series_is_a_study_whose_loading_names_the_file(tmp_path: Path) -> None:
@@ -106,3 +163,51 @@ def test_no_diffusion_is_an_empty_result_and_an_error_that_lists_what_was_found(
 def test_an_empty_folder_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="no DICOM files"):
         require_studies(scan_folder(tmp_path), tmp_path)
+
+
+def foreign(path: Path, sop_class: str, modality: str, recipe: Recipe) -> None:
+    """An object of the same examination that is no image of a slice: a report, a structure set …"""
+    meta = FileMetaDataset()
+    meta.MediaStorageSOPClassUID, meta.MediaStorageSOPInstanceUID = sop_class, generate_uid()
+    meta.TransferSyntaxUID = ExplicitVRLittleEndian
+    ds = FileDataset("", {}, file_meta=meta, preamble=b"\0" * 128)
+    ds.SOPClassUID, ds.SOPInstanceUID = sop_class, meta.MediaStorageSOPInstanceUID
+    ds.PatientID, ds.StudyInstanceUID, ds.SeriesInstanceUID = "SECRET-ID", recipe.study_uid, generate_uid()
+    ds.Modality, ds.SeriesDescription, ds.SeriesNumber = modality, modality, 99
+    ds.save_as(path, enforce_file_format=True)
+
+
+def test_a_whole_examination_as_a_hospital_exports_it(tmp_path: Path) -> None:
+    """DICOMDIR, localizer, T2, reports and other objects, two patients, names without extension."""
+    dwi = Recipe(b_values=(0, 800), number=5)
+    silent = replace(dwi, b_values=(0,), dialect=lambda ds, b: None)
+    write_series(tmp_path / "IMG" / "A" / "1", dwi)
+    localizer = ("ORIGINAL", "PRIMARY", "M", "LOCALIZER")
+    write_series(
+        tmp_path / "IMG" / "A" / "2", replace(silent, image_type=localizer, description="loc", number=1)
+    )
+    write_series(tmp_path / "IMG" / "A" / "3", replace(silent, image_type=T2, description="t2_sag", number=2))
+    for sop_class, modality in (
+        (EnhancedSRStorage, "SR"),
+        (EncapsulatedPDFStorage, "DOC"),
+        (SecondaryCaptureImageStorage, "OT"),
+        (RTStructureSetStorage, "RTSTRUCT"),
+        (GrayscaleSoftcopyPresentationStateStorage, "PR"),
+    ):
+        foreign(tmp_path / "IMG" / "A" / modality, sop_class, modality, dwi)
+    other = Recipe(b_values=(50, 600), adjust=lambda ds: setattr(ds, "PatientID", "SECOND"))
+    write_series(tmp_path / "IMG" / "B", other)
+    foreign(tmp_path / "DICOMDIR", MediaStorageDirectoryStorage, "", dwi)
+    (tmp_path / "README.TXT").write_text("viewer on this disc")
+    (tmp_path / "AUTORUN.INF").write_bytes(b"[autorun]")
+    scan = scan_folder(tmp_path)
+    assert [file.path.name for file in scan.skipped] == ["OT"]  # a screen capture that was cut off
+    second, first = find_studies(scan)
+    assert (first.patient_id, second.patient_id) == ("SECRET-ID", "SECOND")
+    assert [load_study(found.used).b_values for found in (first, second)] == [(0, 800), (50, 600)]
+    kinds = {use.series.description: (use.series.kind.value, use.used) for use in first.uses}
+    assert kinds["DWI"] == ("dwi", True)
+    assert kinds["loc"] == ("other", False)
+    assert kinds["t2_sag"] == ("t2", False)
+    assert kinds["RTSTRUCT"] == ("rtstruct", False)
+    assert kinds["SR"] == kinds["DOC"] == kinds["PR"] == ("other", False)

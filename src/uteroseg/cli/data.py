@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from uteroseg.cli.console import Json, print_result, progress, warn
-from uteroseg.errors import UserError
+from uteroseg.cli.reading import AdcBMin, Align, BValues, DropIncomplete, reading_of
 
 if TYPE_CHECKING:
     from uteroseg.dataset.ingest import Outcome
-    from uteroseg.dicom.studies import FoundStudy
+    from uteroseg.dicom.studies import FoundStudy, SeriesUse
 
+_NO_DIFFUSION = "its DICOM study has no diffusion series"
 DatasetFolder = Annotated[Path, typer.Argument(metavar="DATASET", help="A dataset (BIDS folder).")]
 
 
@@ -50,9 +51,13 @@ def ingest(
     annotations: Annotated[
         Path | None, typer.Option(help="Table (CSV) 'study,mask,label' of masks, drawn on any grid.")
     ] = None,
-    b_values: Annotated[
-        str | None,
-        typer.Option(help="b-values in the order of acquisition ('0,500,1000'), where no header holds them."),
+    b_values: BValues = None,
+    drop_incomplete: DropIncomplete = False,
+    align: Align = False,
+    adc_b_min: AdcBMin = 0.0,
+    link: Annotated[
+        Path | None,
+        typer.Option(help="Table (CSV), outside the dataset, to say which case is which patient and study."),
     ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be used and why.")] = False,
     json: Json = False,
@@ -60,22 +65,29 @@ def ingest(
     """Turn scanner files into a dataset, or add to one."""
     from collections import Counter
 
-    from uteroseg.dataset.ingest import find
+    from uteroseg.dataset.ingest import find, preview
     from uteroseg.dataset.ingest import ingest as run
     from uteroseg.dicom.archive import unpacked
+    from uteroseg.dicom.studies import SeriesUse
 
-    listed = _numbers(b_values)
+    reading = reading_of(b_values, drop_incomplete, align, adc_b_min)
     if dry_run:
         with unpacked(source) as folder:
-            studies, skipped = find(folder)
-        print_result(
-            {
-                "studies": [_found_json(study) for study in studies],
-                "unreadable": [{"file": str(f.path), "reason": f.reason} for f in skipped],
-            },
-            "\n".join([_found_text(study) for study in studies] + [f"unreadable: {f.path}" for f in skipped]),
-            as_json=json,
-        )
+            studies, scan = find(folder)
+            outcomes = [preview(study, reading) for study in studies]
+        examined = {use.series for study in studies for use in study.uses}
+        spare = [SeriesUse(s, False, _NO_DIFFUSION) for s in scan.series if s not in examined]
+        unreadable = [{"file": str(f.path), "reason": f.reason} for f in scan.skipped]
+        lines = [f"{_found_text(outcome.found)}\n  {_outcome_text(outcome)}" for outcome in outcomes]
+        lines += [*map(_use_text, spare), *(f"unreadable: {f['file']}: {f['reason']}" for f in unreadable)]
+        values = {
+            "studies": [{**_found_json(o.found), **_outcome_json(o)} for o in outcomes],
+            "other_series": [_use_json(use) for use in spare],
+            "unreadable": unreadable,
+        }
+        print_result(values, "\n".join(lines), as_json=json)
+        if any(outcome.status == "failed" for outcome in outcomes):
+            raise typer.Exit(2)
         return
     with unpacked(source) as folder, progress() as update:
         outcomes = run(
@@ -83,7 +95,8 @@ def ingest(
             dataset,
             cohort=cohort,
             annotations=annotations,
-            b_values=listed,
+            reading=reading,
+            link=link,
             on_study=lambda done, total: update("studies", done, total, ""),
         )
     counts = Counter(outcome.status for outcome in outcomes)
@@ -119,42 +132,33 @@ def split(
     print_result({"assigned": assigned, "cohorts": table}, "\n".join(lines), as_json=json)
 
 
-def _numbers(text: str | None) -> tuple[float, ...]:
-    try:
-        values = tuple(float(number) for number in text.split(",")) if text else ()
-    except ValueError:
-        values = (-1.0,)
-    if len(set(values)) != len(values) or any(value < 0 for value in values):
-        raise UserError(
-            f"--b-values is {text!r}.", expected="numbers such as 0,500,1000.", fix="correct --b-values."
-        )
-    return values
-
-
 def _found_json(study: FoundStudy) -> dict[str, object]:
     return {
         "folder": str(study.folder),
         "study_uid": study.study_uid,
-        "series": [
-            {
-                "number": use.series.number,
-                "description": use.series.description,
-                "kind": use.series.kind.value,
-                "files": len(use.series.files),
-                "used": use.used,
-                "reason": use.reason,
-            }
-            for use in study.uses
-        ],
+        "series": [_use_json(use) for use in study.uses],
+    }
+
+
+def _use_json(use: SeriesUse) -> dict[str, object]:
+    return {
+        "number": use.series.number,
+        "description": use.series.description,
+        "kind": use.series.kind.value,
+        "files": len(use.series.files),
+        "used": use.used,
+        "reason": use.reason,
     }
 
 
 def _found_text(study: FoundStudy) -> str:
-    lines = [f"Diffusion study in {study.folder}, StudyInstanceUID {study.study_uid}"]
-    for use in study.uses:
-        mark = "used    " if use.used else "not used"
-        lines.append(f"  {mark}  {use.series.name}, {len(use.series.files)} files: {use.reason}")
-    return "\n".join(lines)
+    title = f"Diffusion study in {study.folder}, StudyInstanceUID {study.study_uid}"
+    return "\n".join([title, *map(_use_text, study.uses)])
+
+
+def _use_text(use: SeriesUse) -> str:
+    mark = "used    " if use.used else "not used"
+    return f"  {mark}  {use.series.name}, {len(use.series.files)} files: {use.reason}"
 
 
 def _outcome_json(outcome: Outcome) -> dict[str, object]:
@@ -165,6 +169,7 @@ def _outcome_json(outcome: Outcome) -> dict[str, object]:
         "b_values": list(outcome.b_values),
         "b_value_source": outcome.b_value_source,
         "mask_ml": outcome.mask_ml,
+        "left_out": list(outcome.left_out),
         "error": outcome.error,
     }
 
@@ -175,10 +180,14 @@ def _outcome_text(outcome: Outcome) -> str:
         return f"FAILED   {folder}: {outcome.error}"
     if outcome.status == "present":
         return f"present  {outcome.case} is the study in {folder} already"
-    mask = "no mask" if outcome.mask_ml is None else f"mask {outcome.mask_ml:.2f} mL"
     b_values = ", ".join(f"{b:g}" for b in outcome.b_values)
-    return (
-        f"{outcome.status:8} {outcome.case} from {folder}: b {b_values} s/mm² "
-        f"(read from {outcome.b_value_source}), "
-        f"{'with' if outcome.found.adc else 'without'} scanner ADC, {mask}"
-    )
+    case = f"{outcome.case} from {folder}" if outcome.case else f"{folder}"
+    parts = [
+        f"b {b_values} s/mm² (read from {outcome.b_value_source})",
+        f"{'with' if outcome.found.adc else 'without'} scanner ADC",
+    ]
+    if outcome.case:
+        parts.append("no mask" if outcome.mask_ml is None else f"mask {outcome.mask_ml:.2f} mL")
+    if outcome.left_out:
+        parts.append(f"left out {', '.join(outcome.left_out)}")
+    return f"{outcome.status:8} {case}: {', '.join(parts)}"

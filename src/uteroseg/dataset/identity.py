@@ -5,10 +5,14 @@ from __future__ import annotations
 import hashlib
 import hmac
 import secrets
+from datetime import date, datetime, timedelta
 from pathlib import Path
 
 from uteroseg.errors import UserError
 from uteroseg.files import write_text
+
+_SHIFT_DAYS = (45_000, 15_000)
+"""Dates go back by at least 123 years, to before 1925: BIDS's sign of a shifted date."""
 
 
 def key_file(root: Path) -> Path:
@@ -44,8 +48,7 @@ class Pseudonyms:
                     expected="the key that was made with the dataset.",
                     fix="put it back beside the dataset, or ingest everything into a new dataset.",
                 )
-            write_text(path, secrets.token_hex(32) + "\n")
-            path.chmod(0o600)
+            write_text(path, secrets.token_hex(32) + "\n", private=True)
         try:
             return cls(bytes.fromhex(path.read_text("utf-8").strip()))
         except ValueError:
@@ -58,3 +61,15 @@ class Pseudonyms:
     def of(self, identifier: str) -> str:
         """HMAC-SHA256 of an identifier, 32 hexadecimal digits."""
         return hmac.new(self._key, identifier.encode(), hashlib.sha256).hexdigest()[:32]
+
+    def shifted(self, written: str, patient: str) -> date | None:
+        """A DICOM date (``YYYYMMDD``), shifted by days that are the patient's own; None where it is no date.
+
+        All dates of one patient shift alike, so the time between them stays.
+        """
+        least, spread = _SHIFT_DAYS
+        try:
+            day = datetime.strptime(written, "%Y%m%d").date()
+            return day - timedelta(days=least + int(self.of(f"shift {patient}"), 16) % spread)
+        except (ValueError, OverflowError):
+            return None

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -11,18 +12,20 @@ from typing import Literal
 from uteroseg.dataset.annotations import Annotation, annotation_of, read_annotations
 from uteroseg.dataset.identity import Pseudonyms, key_file
 from uteroseg.dataset.layout import CaseId
-from uteroseg.dataset.participants import Participant
+from uteroseg.dataset.linkage import require_outside, write_linkage
+from uteroseg.dataset.participants import MISSING, Participant
 from uteroseg.dataset.store import Dataset, NewCase
+from uteroseg.dataset.visits import Visit
 from uteroseg.dicom.annotation import read_annotation
-from uteroseg.dicom.assemble import load_study
-from uteroseg.dicom.scan import SkippedFile, scan_folder
+from uteroseg.dicom.assemble import Reading, b_value_source, load_study, stack_of
+from uteroseg.dicom.scan import Scan, scan_folder
 from uteroseg.dicom.studies import FoundStudy, require_studies
 from uteroseg.errors import UserError
 from uteroseg.imaging.measure import volume_ml
 from uteroseg.imaging.resample import resample_mask
 from uteroseg.imaging.study import DwiStudy, Mask
 
-Status = Literal["added", "mask added", "present", "failed"]
+Status = Literal["readable", "added", "mask added", "present", "failed"]
 
 
 @dataclass(frozen=True)
@@ -32,13 +35,15 @@ class Outcome:
     Parameters
     ----------
     found : FoundStudy
-    status : {"added", "mask added", "present", "failed"}
+    status : {"readable", "added", "mask added", "present", "failed"}
     case : CaseId, optional
-        None where it failed.
+        None where it failed, or was only looked at.
     b_values : tuple of float
     b_value_source : str
     mask_ml : float, optional
         Volume of the annotation on the study's grid, mL.
+    left_out : tuple of str
+        b-values that are not whole and were left out, with the reason.
     error : str
         Why it failed.
     """
@@ -49,11 +54,12 @@ class Outcome:
     b_values: tuple[float, ...] = ()
     b_value_source: str = ""
     mask_ml: float | None = None
+    left_out: tuple[str, ...] = ()
     error: str = ""
 
 
-def find(source: Path) -> tuple[tuple[FoundStudy, ...], tuple[SkippedFile, ...]]:
-    """The diffusion studies below a folder, and the DICOM files that cannot be read.
+def find(source: Path) -> tuple[tuple[FoundStudy, ...], Scan]:
+    """The diffusion studies below a folder, and all that was found there.
 
     Raises
     ------
@@ -61,7 +67,22 @@ def find(source: Path) -> tuple[tuple[FoundStudy, ...], tuple[SkippedFile, ...]]
         If there is no diffusion study.
     """
     scan = scan_folder(source)
-    return require_studies(scan, source), scan.skipped
+    return require_studies(scan, source), scan
+
+
+def preview(found: FoundStudy, reading: Reading) -> Outcome:
+    """What would become of a study, from its headers (pixels only where their order must tell b-values)."""
+    try:
+        stack = stack_of(found.dwi, reading)
+    except UserError as error:
+        return Outcome(found, "failed", error=str(error))
+    return Outcome(
+        found,
+        "readable",
+        b_values=stack.b_values,
+        b_value_source=b_value_source(stack),
+        left_out=_left_out(stack.left_out),
+    )
 
 
 def ingest(
@@ -70,7 +91,8 @@ def ingest(
     *,
     cohort: str,
     annotations: Path | None = None,
-    b_values: Sequence[float] = (),
+    reading: Reading | None = None,
+    link: Path | None = None,
     on_study: Callable[[int, int], None] = lambda done, total: None,
 ) -> list[Outcome]:
     """Add every diffusion study below a folder to a dataset; one bad study never stops the others.
@@ -87,8 +109,10 @@ def ingest(
         Of the patients found.
     annotations : Path, optional
         A table ``study,mask,label``; masks on another grid are moved to the study's.
-    b_values : sequence of float
-        s/mm², in the order of acquisition: for series whose headers and description hold none.
+    reading : Reading, optional
+        How studies are read, where their files leave a choice.
+    link : Path, optional
+        A table outside the dataset that is to tell which case is which patient and study.
     on_study : callable
         Told how many studies are done, and how many there are.
 
@@ -99,6 +123,8 @@ def ingest(
         is written.
     """
     _require_name(cohort)
+    if link:
+        require_outside(link, root)
     rows = read_annotations(annotations) if annotations else []
     studies, _ = find(source)
     _require_known_studies(rows, studies, source)
@@ -106,7 +132,7 @@ def ingest(
     dataset = Dataset.open_or_create(root)
     has_real_patients = any(p.source == "dicom" for p in dataset.participants.values())
     pseudonyms = Pseudonyms.for_dataset(root, is_new=not has_real_patients)
-    intake = _Intake(dataset, cohort, pseudonyms, rows, source, b_values)
+    intake = _Intake(dataset, cohort, pseudonyms, rows, source, reading or Reading(), _several_dates(studies))
     outcomes = []
     for number, found in enumerate(studies, start=1):
         try:
@@ -116,7 +142,17 @@ def ingest(
         on_study(number, len(studies))
     if root in new and not dataset.cases():
         _remove(new)
+    if link:
+        write_linkage(link, [(outcome.case, outcome.found) for outcome in outcomes if outcome.case])
     return outcomes
+
+
+def _several_dates(studies: Sequence[FoundStudy]) -> frozenset[str]:
+    """Patients who were examined on more than one date."""
+    dates: dict[str, set[str]] = defaultdict(set)
+    for found in studies:
+        dates[found.patient].add(found.day)
+    return frozenset(patient for patient, days in dates.items() if len(days) > 1)
 
 
 def _remove(paths: Sequence[Path]) -> None:
@@ -137,7 +173,8 @@ class _Intake:
     pseudonyms: Pseudonyms
     annotations: Sequence[Annotation]
     source: Path
-    b_values: Sequence[float]
+    reading: Reading
+    several_dates: frozenset[str]
 
     def take(self, found: FoundStudy) -> Outcome:
         key = self.pseudonyms.of(" ".join(sorted(series.series_uid for series in found.dwi)))
@@ -145,9 +182,7 @@ class _Intake:
         present = self.dataset.find(key)
         if present and (annotation is None or self.dataset.has_mask(present)):
             return Outcome(found, "present", present)
-        study = (
-            self.dataset.load_study(present) if present else load_study(found.used, b_values=self.b_values)
-        )
+        study = self.dataset.load_study(present) if present else load_study(found.used, self.reading)
         mask, sidecar = _mask_for(study, annotation) if annotation else (None, {})
         if present and mask:
             self.dataset.add_mask(present, mask, sidecar)
@@ -155,16 +190,38 @@ class _Intake:
             participant_id="",
             cohort=self.cohort,
             source="dicom",
-            source_key=self.pseudonyms.of(found.patient_id or found.study_uid),
+            source_key=self.pseudonyms.of(found.patient),
+        )
+        new = NewCase(
+            study,
+            participant,
+            key,
+            mask,
+            sidecar,
+            examination_key=self.pseudonyms.of(found.study_uid),
+            visit=self._visit(found),
+            with_adc=True,
         )
         return Outcome(
             found=found,
             status="mask added" if present else "added",
-            case=present or self.dataset.add(NewCase(study, participant, key, mask, sidecar)),
+            case=present or self.dataset.add(new),
             b_values=study.b_values,
             b_value_source=str(study.acquisition.get("b_value_source")),
             mask_ml=volume_ml(mask) if mask else None,
+            left_out=_left_out(study.acquisition.get("b_values_left_out", {})),
         )
+
+    def _visit(self, found: FoundStudy) -> Visit:
+        return Visit(
+            key=self.pseudonyms.of(f"{found.patient} {found.day}"),
+            date=str(self.pseudonyms.shifted(found.date, found.patient) or MISSING),
+            one_of_several=found.patient in self.several_dates,
+        )
+
+
+def _left_out(reasons: Mapping[float, str] | Mapping[str, str]) -> tuple[str, ...]:
+    return tuple(f"b {float(b):g}: {reason}" for b, reason in reasons.items())
 
 
 def _mask_for(study: DwiStudy, annotation: Annotation) -> tuple[Mask, dict[str, object]]:

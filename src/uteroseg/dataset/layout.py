@@ -14,10 +14,12 @@ from pathlib import Path
 from uteroseg.errors import UserError
 
 ANNOTATIONS = Path("derivatives", "annotations")
+ADC = Path("derivatives", "adc")
+"""Our own ADC maps; the scanner's lie beside its images."""
 _CASE = re.compile(r"(sub-[0-9A-Za-z]+)(?:_(ses-[0-9A-Za-z]+))?(?:_(acq-[0-9A-Za-z]+))?")
 
 
-@dataclass(frozen=True, order=True)
+@dataclass(frozen=True)
 class CaseId:
     """A study's name in a dataset: ``sub-0001[_ses-01][_acq-label]``.
 
@@ -52,6 +54,10 @@ class CaseId:
             )
         return cls(*match.groups())
 
+    def readers_annotation(self, reader: str) -> Path:
+        """One reader's mask beside the current one, relative to the dataset."""
+        return ANNOTATIONS / self.folder / f"{self}_label-tumour_desc-{reader}_mask.nii.gz"
+
     @property
     def folder(self) -> Path:
         """The folder of the case's diffusion images, relative to the dataset."""
@@ -65,6 +71,20 @@ class CaseId:
     def scanner_adc(self) -> Path:
         """The scanner's ADC map, relative to the dataset."""
         return self.folder / f"{self}_ADC.nii.gz"
+
+    def adc(self, ending: str) -> Path:
+        """Our ADC map ``nii.gz`` and its ``json``, relative to the dataset."""
+        return ADC / self.folder / f"{self}_desc-fit_ADC.{ending}"
+
+    @property
+    def adc_residual(self) -> Path:
+        """What the fit of our ADC map leaves over, relative to the dataset."""
+        return ADC / self.folder / f"{self}_desc-residual_ADC.nii.gz"
+
+    @property
+    def sessions(self) -> Path:
+        """The table of the participant's sessions, relative to the dataset."""
+        return Path(self.participant, f"{self.participant}_sessions.tsv")
 
     def annotation(self, ending: str) -> Path:
         """The current tumour mask ``nii.gz`` and its ``json``, relative to the dataset."""

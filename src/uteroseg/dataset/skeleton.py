@@ -20,13 +20,16 @@ def create_empty(root: Path) -> None:
     readme = f"Diffusion studies collected with uteroseg. {RESEARCH_USE}\n"
     with staged_folder(root) as stage:
         write_json(stage / "dataset_description.json", _description(root.resolve().name, "raw"))
-        write_json(
-            stage / ANNOTATIONS / "dataset_description.json", _description("Annotations", "derivative")
-        )
+        describe_derivative(stage / ANNOTATIONS, "Annotations")
         write_participants(stage / "participants.tsv", [])
         write_json(stage / "participants.json", columns)
         write_text(stage / "README", readme)
         write_text(stage / ".bidsignore", ".incoming*\n")
+
+
+def describe_derivative(folder: Path, name: str) -> None:
+    """Make a folder a BIDS derivative: its ``dataset_description.json``."""
+    write_json(folder / "dataset_description.json", _description(name, "derivative"))
 
 
 def made_by_uteroseg(root: Path) -> bool:

@@ -11,10 +11,11 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from uteroseg.dataset.layout import CaseId
+from uteroseg.dataset.layout import ADC, CaseId
 from uteroseg.dataset.participants import Participant, read_participants, write_participants
-from uteroseg.dataset.skeleton import create_empty, made_by_uteroseg
-from uteroseg.dataset.study_files import read_study, write_mask_files, write_study
+from uteroseg.dataset.skeleton import create_empty, describe_derivative, made_by_uteroseg
+from uteroseg.dataset.study_files import read_study, write_adc_files, write_mask_files, write_study
+from uteroseg.dataset.visits import Visit, enter_session, session_of
 from uteroseg.errors import UserError
 from uteroseg.imaging.nifti import read_mask
 from uteroseg.imaging.study import DwiStudy, Mask
@@ -35,6 +36,12 @@ class NewCase:
         The tumour on the study's grid.
     annotation : mapping
         Fields of the mask's sidecar (``reader``, ``tool``, ``annotation_source``).
+    examination_key : str
+        Tells the examination (DICOM study) that the study belongs to.
+    visit : Visit, optional
+        When it was taken, for patients who came more than once.
+    with_adc : bool
+        Write our ADC map too.
     """
 
     study: DwiStudy
@@ -42,6 +49,9 @@ class NewCase:
     study_key: str
     mask: Mask | None = None
     annotation: Mapping[str, Any] = field(default_factory=dict)
+    examination_key: str = ""
+    visit: Visit | None = None
+    with_adc: bool = False
 
 
 class Dataset:
@@ -115,7 +125,7 @@ class Dataset:
             for p in self.participants.values()
             if cohort in (None, p.cohort) and split in (None, p.split)
         ]
-        return sorted(case for participant in wanted for case in self._cases_of(participant))
+        return sorted((case for participant in wanted for case in self._cases_of(participant)), key=str)
 
     def annotated_cases(self, cohort: str, split: str) -> list[CaseId]:
         """The cases of a cohort and split, each of which has an annotation.
@@ -193,16 +203,22 @@ class Dataset:
         if new.mask is not None:
             _require_same_grid(new.mask, new.study)
         participant = self._participant_for(new.participant)
-        case = self._free_case(participant.participant_id)
+        case = self._free_case(participant.participant_id, new.visit)
         with tempfile.TemporaryDirectory(dir=self.root, prefix=".incoming") as stage:
             if new.mask is not None:
                 write_mask_files(Path(stage) / case.annotation("nii.gz"), new.mask, new.annotation)
+            if new.with_adc:
+                describe_derivative(Path(stage) / ADC, "ADC maps")
+                adc, residual = (Path(stage) / path for path in (case.adc("nii.gz"), case.adc_residual))
+                write_adc_files(adc, residual, new.study)
             write_study(
                 Path(stage) / case.dwi("nii.gz"),
                 new.study,
                 scanner_adc=Path(stage) / case.scanner_adc,
-                sidecar={"source_key": new.study_key},
+                sidecar=_keys_of(new),
             )
+            if case.session and new.visit:
+                enter_session(self.root / case.sessions, case.session, new.visit)
             if participant.participant_id not in self.participants:
                 self.participants[participant.participant_id] = participant
                 self.save_participants()
@@ -229,11 +245,14 @@ class Dataset:
         if self._keys is None:
             self._keys = {}
             for case in self.cases():
-                sidecar = self.root / case.dwi("json")
-                if sidecar.is_file():
-                    key = json.loads(sidecar.read_text("utf-8")).get("source_key")
+                if key := self.sidecar(case).get("source_key"):
                     self._keys[str(key)] = case
         return self._keys
+
+    def sidecar(self, case: CaseId) -> Mapping[str, Any]:
+        """What is written beside a case's images: scanner fields, keyed hashes; empty where nothing is."""
+        path = self.root / case.dwi("json")
+        return json.loads(path.read_text("utf-8")) if path.is_file() else {}
 
     def _cases_of(self, participant: str) -> list[CaseId]:
         images = (self.root / participant).glob("**/dwi/*_dwi.nii.gz")
@@ -254,14 +273,22 @@ class Dataset:
         numbers = [int(m[1]) for p in self.participants if (m := re.fullmatch(r"sub-(\d+)", p))]
         return replace(wanted, participant_id=f"sub-{max(numbers, default=0) + 1:04d}")
 
-    def _free_case(self, participant: str) -> CaseId:
-        """The participant's own name, or with the next free acquisition label where it is taken."""
+    def _free_case(self, participant: str, visit: Visit | None) -> CaseId:
+        """A name that is not taken: with a session for each further date, an acquisition within one date."""
         taken, number = set(self._cases_of(participant)), 2
-        free = CaseId(participant)
+        known = {self.sidecar(case).get("visit_key", ""): case.session for case in taken}
+        session = session_of(visit, known) if visit else None
+        free = CaseId(participant, session)
         while free in taken:
-            free = CaseId(participant, acquisition=f"acq-{number}")
+            free = CaseId(participant, session, f"acq-{number}")
             number += 1
         return free
+
+
+def _keys_of(new: NewCase) -> dict[str, str]:
+    keys = {"source_key": new.study_key, "examination_key": new.examination_key}
+    keys["visit_key"] = new.visit.key if new.visit else ""
+    return {name: key for name, key in keys.items() if key}
 
 
 def _require_same_grid(mask: Mask, study: DwiStudy) -> None:

@@ -11,6 +11,7 @@ import numpy as np
 
 from uteroseg.errors import UserError
 from uteroseg.files import write_json, write_text
+from uteroseg.imaging.diffusion import residual
 from uteroseg.imaging.nifti import read_image, write_image, write_mask
 from uteroseg.imaging.study import DwiStudy, Mask
 
@@ -34,8 +35,27 @@ def write_study(dwi: Path, study: DwiStudy, *, scanner_adc: Path, sidecar: Mappi
     zeros = " ".join("0" for _ in study.b_values) + "\n"
     write_text(_companion(dwi, "bval"), " ".join(f"{b:g}" for b in study.b_values) + "\n")
     write_text(_companion(dwi, "bvec"), zeros * 3)
-    write_json(_companion(dwi, "json"), {**study.acquisition, **sidecar})
+    fitted = {"adc_b_min": study.adc_b_min} if study.adc_b_min else {}
+    write_json(_companion(dwi, "json"), {**study.acquisition, **fitted, **sidecar})
     write_image(dwi, study.signal, study.geometry)
+
+
+def write_adc_files(adc: Path, residual_map: Path, study: DwiStudy) -> None:
+    """Write our ADC map (10⁻³ mm²/s), what its fit leaves over, and beside it how it was made."""
+    adc.parent.mkdir(parents=True, exist_ok=True)
+    fit = study.fit()
+    write_image(adc, fit.adc, study.geometry)
+    left_over = residual(fit, study.signal, study.b_values, b_min=study.adc_b_min)
+    write_image(residual_map, left_over, study.geometry)
+    write_json(
+        _companion(adc, "json"),
+        {
+            "Description": "Apparent diffusion coefficient: unweighted least squares on the logarithm of the "
+            "signal; desc-residual is the root mean square of what the fit leaves of that logarithm",
+            "Units": "10^-3 mm^2/s",
+            "b_values": [b for b in study.b_values if b >= study.adc_b_min],
+        },
+    )
 
 
 def write_mask_files(path: Path, mask: Mask, sidecar: Mapping[str, Any]) -> None:
@@ -76,12 +96,14 @@ def read_study(dwi: Path, *, scanner_adc: Path | None = None) -> DwiStudy:
         adc_geometry.require_same(
             geometry, what=f"{scanner_adc} and {dwi.name}", fix="ingest the study again."
         )
+    acquisition = json.loads(sidecar.read_text("utf-8")) if sidecar.is_file() else {}
     return DwiStudy(
         signal=signal[order],
         b_values=tuple(float(b_values[i]) for i in order),
         geometry=geometry,
         scanner_adc=adc,
-        acquisition=json.loads(sidecar.read_text("utf-8")) if sidecar.is_file() else {},
+        acquisition=acquisition,
+        adc_b_min=float(acquisition.get("adc_b_min", 0)),
     )
 
 

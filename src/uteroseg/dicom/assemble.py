@@ -3,24 +3,48 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from uteroseg.dicom.acquisition import acquisition
 from uteroseg.dicom.adc import load_adc
+from uteroseg.dicom.bvalues import merge
 from uteroseg.dicom.classify import SeriesKind
 from uteroseg.dicom.described import DESCRIPTION, USER, assign_by_order, described_b_values
 from uteroseg.dicom.frames import Frame, frames_of
 from uteroseg.dicom.pixels import rescaled
 from uteroseg.dicom.scan import Series
-from uteroseg.dicom.stack import Cell, Stack, arrange
+from uteroseg.dicom.stack import Stack, arrange, is_directional
 from uteroseg.errors import UserError
 from uteroseg.imaging.geometry import Array
 from uteroseg.imaging.study import DwiStudy
 
 
-def load_study(series: Sequence[Series], *, b_values: Sequence[float] = ()) -> DwiStudy:
+@dataclass(frozen=True)
+class Reading:
+    """How studies are read, where their files leave a choice.
+
+    Parameters
+    ----------
+    b_values : tuple of float
+        s/mm², in the order of acquisition: for series whose headers and description hold none.
+    drop_incomplete : bool
+        Leave out b-values that are not whole, instead of refusing the study.
+    align : bool
+        Align the images of the b-values in plane (`uteroseg.imaging.align`).
+    adc_b_min : float
+        s/mm²; images of lower b-values are left out of the ADC fit.
+    """
+
+    b_values: tuple[float, ...] = ()
+    drop_incomplete: bool = False
+    align: bool = False
+    adc_b_min: float = 0.0
+
+
+def load_study(series: Sequence[Series], reading: Reading | None = None) -> DwiStudy:
     """Load one diffusion acquisition.
 
     Parameters
@@ -28,8 +52,7 @@ def load_study(series: Sequence[Series], *, b_values: Sequence[float] = ()) -> D
     series : sequence of Series
         The DWI series of the acquisition and, if there is one, the scanner's ADC map on the same grid;
         `FoundStudy.used` is made for this.
-    b_values : sequence of float
-        s/mm², in the order of acquisition: for series whose headers and description hold none.
+    reading : Reading, optional
 
     Returns
     -------
@@ -44,6 +67,7 @@ def load_study(series: Sequence[Series], *, b_values: Sequence[float] = ()) -> D
         If a file is unreadable or truncated, a b-value is unknown, an image is missing or there twice, or
         grids are mixed.
     """
+    reading = reading or Reading()
     dwi = of_kind(series, SeriesKind.DWI)
     maps = of_kind(series, SeriesKind.ADC)
     if len(maps) > 1:
@@ -52,7 +76,7 @@ def load_study(series: Sequence[Series], *, b_values: Sequence[float] = ()) -> D
             expected="at most one for a diffusion acquisition.",
             fix="choose one of them.",
         )
-    stack = stack_of(dwi, b_values=b_values)
+    stack = stack_of(dwi, reading)
     refuse_unreadable(maps)
     scanner_adc = None
     if maps:
@@ -62,16 +86,23 @@ def load_study(series: Sequence[Series], *, b_values: Sequence[float] = ()) -> D
             what=f"ADC map {maps[0].name} and {describe(dwi)}",
             fix="leave the ADC series out of the folder.",
         )
-    return DwiStudy(
+    study = DwiStudy(
         signal=_signal(stack),
         b_values=stack.b_values,
         geometry=stack.geometry,
         scanner_adc=scanner_adc,
-        acquisition=_acquisition(dwi[0], stack),
+        acquisition=_acquisition(dwi, stack),
+        adc_b_min=reading.adc_b_min,
     )
+    if not reading.align:
+        return study
+    from uteroseg.imaging.align import align  # scipy's optimiser takes a quarter second to import
+
+    aligned, record = align(study)
+    return replace(aligned, acquisition={**study.acquisition, "alignment": record})
 
 
-def stack_of(dwi: Sequence[Series], *, b_values: Sequence[float] = ()) -> Stack:
+def stack_of(dwi: Sequence[Series], reading: Reading) -> Stack:
     """Put the images of an acquisition's DWI series in their places; raises as `load_study` does."""
     if not dwi:
         raise UserError(
@@ -79,8 +110,9 @@ def stack_of(dwi: Sequence[Series], *, b_values: Sequence[float] = ()) -> Stack:
             expected="at least one series of diffusion-weighted images.",
             fix="add the series with the b-values.",
         )
-    refuse_unreadable(dwi)
-    frames = [frame for one in dwi for frame in _frames_with_b(one, b_values)]
+    if not reading.drop_incomplete:
+        refuse_unreadable(dwi)
+    frames = _without_spare_directions([_frames_with_b(one, reading.b_values) for one in dwi])
     if not frames:
         raise UserError(
             f"{describe(dwi)} has no images.",
@@ -88,13 +120,27 @@ def stack_of(dwi: Sequence[Series], *, b_values: Sequence[float] = ()) -> Stack:
             fix="export the series again, whole.",
         )
     _refuse_unknown_b(frames, dwi)
-    return arrange(frames, what=describe(dwi))
+    return arrange(frames, what=describe(dwi), drop_incomplete=reading.drop_incomplete)
+
+
+def _without_spare_directions(by_series: Sequence[Sequence[Frame]]) -> list[Frame]:
+    """The images of all series; of series of directions, only the b-values that no other series has."""
+    b_of = merge([f.b_value.value for frames in by_series for f in frames if f.b_value])
+    directional = [is_directional(frames) for frames in by_series]
+    whole = [f for frames, spare in zip(by_series, directional, strict=True) if not spare for f in frames]
+    traces = {b_of[frame.b_value.value] for frame in whole if frame.b_value}
+    return whole + [
+        frame
+        for frames, spare in zip(by_series, directional, strict=True)
+        for frame in frames
+        if spare and not (frame.b_value and b_of[frame.b_value.value] in traces)
+    ]
 
 
 def _frames_with_b(series: Series, b_values: Sequence[float]) -> Sequence[Frame]:
     """The images of a series; where no header holds a b-value, those of the user or the description."""
     frames = frames_of(series)
-    if any(frame.b_value for frame in frames):
+    if not frames or any(frame.b_value for frame in frames):
         return frames
     listed, source = (
         (tuple(b_values), USER) if b_values else (described_b_values(series.description), DESCRIPTION)
@@ -158,10 +204,16 @@ def _signal(stack: Stack) -> Array:
     return signal
 
 
-def _acquisition(first: Series, stack: Stack) -> dict[str, Any]:
-    return {**acquisition(first.headers[0]), "b_value_source": _b_value_source(stack.cells)}
+def _acquisition(dwi: Sequence[Series], stack: Stack) -> dict[str, Any]:
+    fields = {**acquisition(dwi[0].headers[0]), "b_value_source": b_value_source(stack)}
+    if stack.left_out:
+        fields["b_values_left_out"] = {f"{b:g}": reason for b, reason in stack.left_out.items()}
+    if unreadable := sum(len(one.unreadable) for one in dwi):
+        fields["unreadable_files_left_out"] = unreadable
+    return fields
 
 
-def _b_value_source(cells: Sequence[Sequence[Cell]]) -> str:
-    sources = [frame.b_value.source for row in cells for cell in row for frame in cell if frame.b_value]
+def b_value_source(stack: Stack) -> str:
+    """Where the b-values were found, for people."""
+    sources = [frame.b_value.source for row in stack.cells for cell in row for frame in cell if frame.b_value]
     return "; ".join(dict.fromkeys(sources))

@@ -9,12 +9,13 @@ statements.
 from __future__ import annotations
 
 import re
-import struct
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from pydicom.dataset import Dataset
+
+from uteroseg.dicom.csa import csa_numbers, csa_values
+from uteroseg.dicom.private import PrivateElement
 
 GE_OFFSET = 1_000_000_000
 """GE adds it to the b-value on some software versions."""
@@ -24,7 +25,7 @@ RELATIVE_TOLERANCE = 0.01
 """b-values less than 3 s/mm² or 1 % apart (whichever is more) are one b-value."""
 
 _PLAUSIBLE_MAX = 50_000.0  # s/mm²; a larger number is not a b-value
-_NUMBER = re.compile(r"[+-]?\d+(?:\.\d*)?(?:[eE][+-]?\d+)?")
+_PLAUSIBLE_MIN = 1e-6  # s/mm²; a smaller one above 0 is bytes read in the wrong order
 _SIEMENS_SEQUENCE = re.compile(r"ep_b(\d+)(?:t|#\d+)?$")
 
 
@@ -44,42 +45,6 @@ class BValue:
     source: str
 
 
-@dataclass(frozen=True)
-class PrivateElement:
-    """A private element: its group, the creator of its block, its number in the block, and how bytes read."""
-
-    vendor: str
-    group: int
-    creator: str
-    number: int
-    binary: bool = False
-
-    def read(self, dataset: Dataset) -> tuple[float, ...] | None:
-        """Return its numbers, or None; raw bytes (implicit VR, anonymised files) are decoded."""
-        element = self._element(dataset)
-        return None if element is None else _numbers(element, self.binary)
-
-    def text(self, dataset: Dataset) -> str:
-        """Return its text, empty where it is absent."""
-        value = self._element(dataset)
-        return value.decode("latin-1").strip(" \0") if isinstance(value, bytes) else str(value or "")
-
-    def _element(self, dataset: Dataset) -> Any:
-        try:
-            return dataset.private_block(self.group, self.creator)[self.number].value
-        except KeyError:
-            # De-identification can leave the element without its creator: the manufacturer vouches for it.
-            orphan = (self.group, 0x1000 + self.number)
-            if (self.group, 0x0010) in dataset or self.vendor not in vendor_text(dataset):
-                return None
-            return dataset[orphan].value if orphan in dataset else None
-
-
-def vendor_text(dataset: Dataset) -> str:
-    """Manufacturer in lower case."""
-    return str(dataset.get("Manufacturer") or "").lower()
-
-
 SIEMENS = PrivateElement("siemens", 0x0019, "SIEMENS MR HEADER", 0x0C)
 GE = PrivateElement("ge", 0x0043, "GEMS_PARM_01", 0x39)
 PHILIPS = PrivateElement("philips", 0x2001, "Philips Imaging DD 001", 0x03, binary=True)
@@ -89,6 +54,14 @@ UNITED_IMAGING = PrivateElement("uih", 0x0065, "Image Private Header", 0x09, bin
 def _standard(dataset: Dataset) -> float | None:
     value = dataset.get("DiffusionBValue")
     return None if value is None else float(value)
+
+
+def _siemens_csa(dataset: Dataset) -> float | None:
+    numbers = csa_numbers(dataset, "B_value")
+    if numbers:
+        return numbers[0]
+    # Some software leaves B_value out at b 0.
+    return 0.0 if csa_values(dataset, "DiffusionDirectionality") == ("NONE",) else None
 
 
 def _siemens_sequence(dataset: Dataset) -> float | None:
@@ -114,6 +87,7 @@ def _first(element: PrivateElement, dataset: Dataset) -> float | None:
 READERS: tuple[tuple[str, Callable[[Dataset], float | None]], ...] = (
     ("standard (0018,9087)", _standard),
     ("Siemens private (0019,100C)", lambda dataset: _first(SIEMENS, dataset)),
+    ("Siemens CSA header (0029,1010) B_value", _siemens_csa),
     ("Siemens SequenceName (0018,0024)", _siemens_sequence),
     ("GE private (0043,1039)", _ge),
     ("Philips private (2001,1003)", lambda dataset: _first(PHILIPS, dataset)),
@@ -143,7 +117,7 @@ def read_b_value(dataset: Dataset) -> BValue | None:
             value = reader(dataset)
         except (TypeError, ValueError, NotImplementedError):  # malformed values raise late, on access
             continue
-        if value is not None and 0 <= value <= _PLAUSIBLE_MAX:
+        if value is not None and (value == 0 or _PLAUSIBLE_MIN <= value <= _PLAUSIBLE_MAX):
             return BValue(value, source)
     return None
 
@@ -183,19 +157,3 @@ def merge(values: Sequence[float]) -> dict[float, float]:
         else:
             groups.append([value])
     return {value: float(round(group[len(group) // 2])) for group in groups for value in group}
-
-
-def _numbers(value: Any, binary: bool) -> tuple[float, ...] | None:
-    """Decode a private value: numbers, text, text as bytes, or little-endian floats as bytes."""
-    if isinstance(value, bytes):
-        if binary and len(value) in (4, 8):
-            return struct.unpack("<f" if len(value) == 4 else "<d", value)
-        value = value.decode("latin-1")
-    if isinstance(value, str):
-        parts = [part.strip(" \0") for part in value.split("\\")]
-        return tuple(map(float, parts)) if all(_NUMBER.fullmatch(part) for part in parts) else None
-    if value is None:
-        return None
-    if isinstance(value, Sequence) or hasattr(value, "__iter__"):
-        return tuple(float(v) for v in value)
-    return (float(value),)

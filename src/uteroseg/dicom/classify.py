@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from pydicom.dataset import Dataset
+from pydicom.multival import MultiValue
 from pydicom.uid import (
     MRImageStorage,
     SegmentationStorage,
@@ -69,11 +70,11 @@ class _Evidence:
     sequence: str
     adc_unit: bool
     colour: bool
-    b_value: BValue | None
+    header: Dataset
 
     @classmethod
     def of(cls, header: Dataset) -> _Evidence:
-        image_type = [str(v).upper() for v in (header.get("ImageType") or ())]
+        image_type = [text.upper() for text in _values(header, "ImageType")]
         unit = _texts(header, "RescaleType", "Units")
         return cls(
             frozenset(image_type + _frame_types(header)),
@@ -81,8 +82,13 @@ class _Evidence:
             str(header.get("SequenceName") or ""),
             bool(_ADC_UNIT.search(unit)),
             header.get("SamplesPerPixel", 1) == 3,
-            read_b_value(_diffusion_item(header)),
+            header,
         )
+
+    @property
+    def b_value(self) -> BValue | None:
+        """Read where it decides only: on most images it need not be."""
+        return read_b_value(_diffusion_item(self.header))
 
 
 def classify(header: Dataset) -> Classification:
@@ -142,8 +148,8 @@ def _source(seen: _Evidence) -> Classification:
     """Tell source images apart; a b-value of 0 alone proves nothing: some vendors write it everywhere."""
     if any("DIFFUSION" in t or t in ("DWI", "TRACEW") for t in seen.image_type):
         return Classification(SeriesKind.DWI, "ImageType is diffusion")
-    if seen.b_value and seen.b_value.value > 0:
-        return Classification(SeriesKind.DWI, f"b-value in {seen.b_value.source}")
+    if (b_value := seen.b_value) and b_value.value > 0:
+        return Classification(SeriesKind.DWI, f"b-value in {b_value.source}")
     if _DIFFUSION.search(seen.description):
         return Classification(SeriesKind.DWI, "description names diffusion")
     if _T2.search(seen.description):
@@ -157,12 +163,23 @@ def _diffusion_item(header: Dataset) -> Dataset:
     if header.get("SOPClassUID") not in MULTI_FRAME or not frames:
         return header
     items = [functional_group(header, "MRDiffusionSequence", i) for i in {0, frames // 2, frames - 1}]
-    return max(items, key=lambda item: float(item.get("DiffusionBValue") or 0))
+    return max(items, key=_b_value_of)
+
+
+def _b_value_of(item: Dataset) -> float:
+    found = read_b_value(item)
+    return found.value if found else 0.0
 
 
 def _frame_types(header: Dataset) -> list[str]:
-    types = functional_group(header, "MRImageFrameTypeSequence").get("FrameType") or ()
-    return [str(v).upper() for v in types]
+    item = functional_group(header, "MRImageFrameTypeSequence")
+    return [text.upper() for text in _values(item, "FrameType")]
+
+
+def _values(item: Dataset, keyword: str) -> list[str]:
+    """The values of an element as text, whether it has none, one or several."""
+    value = item.get(keyword)
+    return [str(v) for v in (value if isinstance(value, MultiValue) else [value])] if value else []
 
 
 def _texts(header: Dataset, *keywords: str) -> str:

@@ -17,7 +17,7 @@ import numpy as np
 from uteroseg.dicom.bvalues import BValue
 from uteroseg.dicom.frames import Frame
 from uteroseg.dicom.pixels import rescaled
-from uteroseg.dicom.stack import POSITION_TOLERANCE_MM, slice_depths
+from uteroseg.dicom.stack import slice_numbers
 from uteroseg.errors import UserError
 from uteroseg.imaging.geometry import Array
 
@@ -91,13 +91,10 @@ def assign_by_order(
 
 def _by_slice(frames: Sequence[Frame]) -> list[list[Frame]]:
     """Images of each slice, in the order of acquisition."""
-    depths = slice_depths(frames)
-    order = np.argsort(depths, kind="stable")
-    starts = np.diff(depths[order], prepend=-np.inf) > POSITION_TOLERANCE_MM
     slices: dict[int, list[Frame]] = defaultdict(list)
-    for number, position in zip(np.cumsum(starts), order, strict=True):
-        slices[int(number)].append(frames[position])
-    return [sorted(images, key=lambda frame: frame.number) for images in slices.values()]
+    for number, frame in zip(slice_numbers(frames), frames, strict=True):
+        slices[int(number)].append(frame)
+    return [sorted(slices[number], key=lambda frame: frame.number) for number in sorted(slices)]
 
 
 def _mean_signals(slices: Sequence[Sequence[Frame]]) -> Array:

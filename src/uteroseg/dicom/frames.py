@@ -8,35 +8,21 @@ DICOM PS3.3 C.7.6.2 Image Plane Module, C.8.13.5.9 MR Diffusion Macro, C.7.6.16.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from weakref import WeakKeyDictionary
 
 from pydicom.dataset import Dataset
 
-from uteroseg.dicom.bvalues import BValue, PrivateElement, complete, read_b_value
+from uteroseg.dicom.bvalues import BValue, complete, read_b_value
 from uteroseg.dicom.classify import SeriesKind
 from uteroseg.dicom.enhanced import frame_count, functional_group, is_enhanced
+from uteroseg.dicom.gradient import Direction, direction, is_isotropic
+from uteroseg.dicom.scaling import Scaling, real_world_mapping, scaling
 from uteroseg.dicom.scan import Series
+from uteroseg.dicom.tiles import Tile, tiles_of
 from uteroseg.errors import UserError
-
-Direction = tuple[float, ...]
-
-_DIRECTION_PLACES = 3  # decimals of a unit vector: nearer directions are one
-_SIEMENS_DIRECTIONALITY = PrivateElement("siemens", 0x0019, "SIEMENS MR HEADER", 0x0D)
-_PHILIPS_DIRECTIONALITY = PrivateElement("philips", 0x2001, "Philips Imaging DD 001", 0x04)
-_PHILIPS_SCALE_SLOPE = PrivateElement("philips", 0x2005, "Philips MR Imaging DD 001", 0x0E, binary=True)
-_UNITED_IMAGING_TILES = PrivateElement("uih", 0x0065, "Image Private Header", 0x50)
-_DIRECTION_VECTORS = (
-    PrivateElement("siemens", 0x0019, "SIEMENS MR HEADER", 0x0E),
-    PrivateElement("uih", 0x0065, "Image Private Header", 0x37),
-)
-_DIRECTION_COMPONENTS = (
-    tuple(PrivateElement("ge", 0x0019, "GEMS_ACQU_01", n) for n in (0xBB, 0xBC, 0xBD)),
-    tuple(
-        PrivateElement("philips", 0x2005, "Philips MR Imaging DD 001", n, binary=True)
-        for n in (0xB0, 0xB1, 0xB2)
-    ),
-)
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,6 +34,8 @@ class Frame:
     file : Path
     index : int
         Frame number from 0; 0 in a classic file.
+    window : tuple of 2 ints or None
+        Row and column of its first pixel in the stored plane, where that holds several slices.
     rows, columns : int
     position : tuple of 3 floats
         Image Position (Patient), mm.
@@ -63,11 +51,10 @@ class Frame:
     isotropic : bool
         The scanner's own trace image.
     repetition : tuple of str
-        What tells repeated measurements apart: acquisition number and time, temporal position.
-    slope, intercept : float
-        Rescale of the stored values (C.11.1).
-    scale_slope : float or None
-        Philips (2005,100E): rescaled values divided by ``slope × scale_slope`` compare between images.
+        What tells repeated measurements apart: acquisition number and time, temporal position, and the
+        b-value as written, since some protocols code repeated b 0 images as 0, 0.001, 0.002.
+    scaling : Scaling
+        From stored values to comparable ones.
     number : int
         Instance Number of a classic file, frame number of an enhanced one.
     unit : str
@@ -76,6 +63,7 @@ class Frame:
 
     file: Path
     index: int
+    window: tuple[int, int] | None
     rows: int
     columns: int
     position: tuple[float, ...]
@@ -86,11 +74,12 @@ class Frame:
     direction: Direction | None
     isotropic: bool
     repetition: tuple[str, ...]
-    slope: float
-    intercept: float
-    scale_slope: float | None
+    scaling: Scaling
     number: int
     unit: str
+
+
+_known: WeakKeyDictionary[Series, tuple[Frame, ...]] = WeakKeyDictionary()  # asked for to find and to load
 
 
 def frames_of(series: Series) -> tuple[Frame, ...]:
@@ -107,9 +96,11 @@ def frames_of(series: Series) -> tuple[Frame, ...]:
     Raises
     ------
     UserError
-        If a file lacks its geometry, or stores its slices as mosaic or tiles, or if the series mixes classic
-        and enhanced files.
+        If a file lacks its geometry or that of the slices in its mosaic, or if the series mixes classic and
+        enhanced files.
     """
+    if series in _known:
+        return _known[series]
     _refuse_two_encodings(series)
     frames = [
         frame
@@ -117,7 +108,8 @@ def frames_of(series: Series) -> tuple[Frame, ...]:
         for frame in _frames(path, header, series.kind)
     ]
     b_values = complete([frame.b_value for frame in frames], series.manufacturer)
-    return tuple(replace(frame, b_value=b) for frame, b in zip(frames, b_values, strict=True))
+    found = tuple(replace(frame, b_value=b) for frame, b in zip(frames, b_values, strict=True))
+    return _known.setdefault(series, found)
 
 
 def _refuse_two_encodings(series: Series) -> None:
@@ -134,52 +126,60 @@ def _refuse_two_encodings(series: Series) -> None:
 
 
 def _frames(path: Path, header: Dataset, kind: SeriesKind) -> Iterator[Frame]:
+    with _geometry_needed(path):
+        tiles = tiles_of(path, header)
     if is_enhanced(header):
         for index in range(frame_count(header)):
             frame_type = functional_group(header, "MRImageFrameTypeSequence", index).get("FrameType") or ()
             if kind is SeriesKind.ADC or "ADC" not in frame_type:
                 yield _frame(path, header, index)
         return
-    tiled = "MOSAIC" in (header.get("ImageType") or ()) or "VFRAME" in _UNITED_IMAGING_TILES.text(header)
-    if tiled or int(header.get("NumberOfFrames") or 1) > 1:
+    if int(header.get("NumberOfFrames") or 1) > 1:
         raise UserError(
-            f"{path} holds all slices of a volume in one image (mosaic or tiles).",
-            expected="one slice per file, or an enhanced multi-frame file.",
+            f"{path} holds several frames, but not as enhanced MR.",
+            expected="one plane per file, or an enhanced multi-frame file.",
             fix="export the series from the scanner as separate slices or as enhanced DICOM.",
         )
-    yield _frame(path, header, 0)
+    for tile in tiles or (None,):
+        yield _frame(path, header, 0, tile)
 
 
-def _frame(path: Path, header: Dataset, index: int) -> Frame:
+def _frame(path: Path, header: Dataset, index: int, tile: Tile | None = None) -> Frame:
     enhanced = is_enhanced(header)
 
     def group(keyword: str) -> Dataset:
         return functional_group(header, keyword, index) if enhanced else header
 
-    try:
+    with _geometry_needed(path):
         measures, diffusion = group("PixelMeasuresSequence"), group("MRDiffusionSequence")
         content, rescale = group("FrameContentSequence"), group("PixelValueTransformationSequence")
         thickness = measures.get("SpacingBetweenSlices") or measures.get("SliceThickness")
-        scale_slope = _PHILIPS_SCALE_SLOPE.read(header)
+        position = tile.position if tile else group("PlanePositionSequence").ImagePositionPatient
+        b_value = read_b_value(diffusion)
         return Frame(
             file=path,
             index=index,
-            rows=int(header.Rows),
-            columns=int(header.Columns),
-            position=_floats(group("PlanePositionSequence").ImagePositionPatient, 3),
+            window=tile.window if tile else None,
+            rows=tile.rows if tile else int(header.Rows),
+            columns=tile.columns if tile else int(header.Columns),
+            position=_floats(position, 3),
             orientation=_floats(group("PlaneOrientationSequence").ImageOrientationPatient, 6),
             pixel_spacing=_floats(measures.PixelSpacing, 2),
             thickness=abs(float(thickness)) if thickness else None,
-            b_value=read_b_value(diffusion),
-            direction=_direction(diffusion),
-            isotropic=_is_isotropic(diffusion),
-            repetition=_repetition(content),
-            slope=float(rescale.get("RescaleSlope") or 1),
-            intercept=float(rescale.get("RescaleIntercept") or 0),
-            scale_slope=scale_slope[0] if scale_slope and scale_slope[0] > 0 else None,
+            b_value=b_value,
+            direction=direction(diffusion),
+            isotropic=is_isotropic(diffusion, b_value),
+            repetition=(*_repetition(content), f"{b_value.value:g}" if b_value else ""),
+            scaling=scaling(header, rescale, index),
             number=index if enhanced else int(header.get("InstanceNumber") or 0),
             unit=_unit(rescale, header, index),
         )
+
+
+@contextmanager
+def _geometry_needed(path: Path) -> Iterator[None]:
+    try:
+        yield
     except (AttributeError, TypeError, ValueError) as error:
         raise UserError(
             f"{path} does not say where or how its image lies ({error}).",
@@ -195,29 +195,6 @@ def _floats(values: object, count: int) -> tuple[float, ...]:
     return numbers
 
 
-def _direction(item: Dataset) -> Direction | None:
-    """Read a gradient direction: standard, enhanced, then private; none at b 0."""
-    standard = item.get("DiffusionGradientOrientation")
-    if standard is None and item.get("DiffusionGradientDirectionSequence"):
-        standard = item.DiffusionGradientDirectionSequence[0].get("DiffusionGradientOrientation")
-    vector = tuple(standard) if standard else next((v for e in _DIRECTION_VECTORS if (v := e.read(item))), ())
-    if not vector:
-        parts = ([e.read(item) for e in elements] for elements in _DIRECTION_COMPONENTS)
-        vector = next((tuple(p[0] for p in part if p) for part in parts if all(part)), ())
-    if len(vector) != 3 or not any(vector):
-        return None
-    return tuple(round(float(v), _DIRECTION_PLACES) + 0.0 for v in vector)
-
-
-def _is_isotropic(item: Dataset) -> bool:
-    said = (
-        str(item.get("DiffusionDirectionality") or ""),
-        _SIEMENS_DIRECTIONALITY.text(item),
-        _PHILIPS_DIRECTIONALITY.text(item),
-    )
-    return any(text.upper() in ("ISOTROPIC", "I") for text in said)
-
-
 def _repetition(item: Dataset) -> tuple[str, ...]:
     keywords = (
         "AcquisitionNumber",
@@ -231,11 +208,7 @@ def _repetition(item: Dataset) -> tuple[str, ...]:
 
 
 def _unit(rescale: Dataset, header: Dataset, index: int) -> str:
-    mapping = (
-        functional_group(header, "RealWorldValueMappingSequence", index)
-        if is_enhanced(header)
-        else next(iter(header.get("RealWorldValueMappingSequence") or ()), Dataset())
-    )
+    mapping = real_world_mapping(header, index)
     code = next(iter(mapping.get("MeasurementUnitsCodeSequence") or ()), Dataset())
     written = (rescale.get("RescaleType"), header.get("Units"), code.get("CodeValue"))
     return next((str(w) for w in written if w and str(w) not in ("US", "normalized")), "")

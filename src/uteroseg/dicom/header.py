@@ -1,6 +1,7 @@
 """Read the header of one file: only the elements that uteroseg uses, and never a truncated one in silence.
 
-pydicom reads a file that ends in the middle of its header without complaint, so the end is checked here.
+pydicom reads a file that ends in the middle of its header without complaint, so the end is checked here; and
+it converts values when they are asked for, so they are tried here.
 
 References
 ----------
@@ -9,22 +10,29 @@ DICOM PS3.10 7.1, DICOM File Meta Information; PS3.5 7.1, Data Elements.
 
 from __future__ import annotations
 
+import io
+import os
 import struct
+from collections.abc import Sequence
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO, NamedTuple
 
 import pydicom
-from pydicom.dataset import FileDataset
-from pydicom.errors import BytesLengthException, InvalidDicomError
+from pydicom.charset import convert_encodings
+from pydicom.dataelem import DataElement, RawDataElement, empty_value_for_VR
+from pydicom.dataset import Dataset, FileDataset, FileMetaDataset
 from pydicom.tag import BaseTag, Tag
 from pydicom.uid import MediaStorageDirectoryStorage, SegmentationStorage
+
+from uteroseg.dicom.elements import Element, plain_elements
+from uteroseg.dicom.values import drop_malformed, parses
 
 # fmt: off
 _KEYWORDS = (
     # what it is
     "SpecificCharacterSet", "SOPClassUID", "SOPInstanceUID", "ImageType", "Modality", "Manufacturer",
     "ManufacturerModelName",
-    "PatientID", "StudyInstanceUID", "SeriesInstanceUID", "SeriesNumber", "SeriesDescription",
+    "PatientID", "StudyDate", "StudyInstanceUID", "SeriesInstanceUID", "SeriesNumber", "SeriesDescription",
     "FrameOfReferenceUID",
     # how it was acquired
     "SequenceName", "ScanningSequence", "SequenceVariant", "MRAcquisitionType", "MagneticFieldStrength",
@@ -43,11 +51,12 @@ _KEYWORDS = (
 )
 # fmt: on
 _PRIVATE = (
-    (0x0019, (0x0C, 0x0D, 0x0E, 0xBB, 0xBC, 0xBD)),  # Siemens b-value and direction, GE direction
+    (0x0019, (0x0A, 0x0C, 0x0D, 0x0E, 0xBB, 0xBC, 0xBD)),  # Siemens mosaic, b-value, direction; GE direction
+    (0x0029, (0x10,)),  # Siemens CSA image header
     (0x0043, (0x39,)),  # GE b-value
     (0x2001, (0x03, 0x04)),  # Philips b-value, directionality
     (0x2005, (0x0E, 0xB0, 0xB1, 0xB2)),  # Philips scale slope, direction
-    (0x0065, (0x09, 0x37, 0x50)),  # United Imaging b-value, direction, tiled frames
+    (0x0065, (0x09, 0x37, 0x50, 0x51)),  # United Imaging b-value, direction, tiles
 )
 _BLOCKS = range(0x10, 0x14)  # vendors reserve the first block; others can follow after re-export
 _TAGS: list[BaseTag] = [
@@ -55,14 +64,22 @@ _TAGS: list[BaseTag] = [
     *(Tag(group, block) for group, _ in _PRIVATE for block in _BLOCKS),
     *(Tag(group, (block << 8) + n) for group, numbers in _PRIVATE for block in _BLOCKS for n in numbers),
 ]
+_WANTED = frozenset(map(int, _TAGS))
+_DECODING = frozenset(
+    int(Tag(keyword))
+    for keyword in (
+        *("SamplesPerPixel", "PhotometricInterpretation", "PlanarConfiguration", "NumberOfFrames", "Rows"),
+        *("Columns", "BitsAllocated", "BitsStored", "HighBit", "PixelRepresentation", "PixelData"),
+    )
+)
+_SOP_CLASS = Tag("SOPClassUID")
+_CHARACTER_SET = Tag("SpecificCharacterSet")
 _DICOM_NAMES = (".dcm", ".dicom", ".ima")
 _PIXEL_TAGS = {b"\xe0\x7f\x10\x00", b"\xe0\x7f\x08\x00", b"\xe0\x7f\x09\x00"}
 _LONG_VR = {b"OB", b"OW", b"OF", b"OD", b"OL", b"OV", b"UN"}
-_DAMAGE = (
-    *(InvalidDicomError, BytesLengthException, OSError, EOFError, ValueError, KeyError, TypeError),
-    *(AttributeError, NotImplementedError, struct.error),
-)
 _UNDEFINED_LENGTH = 0xFFFFFFFF
+_START = 2**17  # bytes: more than the header of nearly every single image
+_LONGEST = 2**22  # of enhanced ones
 
 
 class Unreadable(Exception):
@@ -74,7 +91,38 @@ class Unreadable(Exception):
         self.series_uid = series_uid
 
 
-def read_header(path: Path) -> FileDataset | None:
+class PlainHeader(NamedTuple):
+    """The wanted elements of a plain file as bytes, which cross between processes at little cost."""
+
+    explicit: bool
+    elements: Sequence[Element]
+
+    def dataset(self, *, tried: bool = False) -> Dataset:
+        """Give them as a pydicom data set, which converts what is asked for.
+
+        Parameters
+        ----------
+        tried : bool
+            All of them are known to parse.
+        """
+        implicit = not self.explicit
+        raw: dict[BaseTag, DataElement | RawDataElement] = {}
+        for tag, vr, value in self.elements:
+            key = BaseTag(tag)
+            content: Any = value or empty_value_for_VR(vr, raw=True)
+            raw[key] = RawDataElement(key, vr, len(value), content, 0, implicit, True)
+        dataset = Dataset(raw)
+        dataset.set_original_encoding(implicit, True, _encodings(dataset))
+        if not tried:
+            drop_malformed(dataset)
+        return dataset
+
+    def parses(self) -> bool:
+        """Whether every element is sure to parse."""
+        return all(parses(*element) for element in self.elements)
+
+
+def read_header(path: Path) -> Dataset | None:
     """Read the header of a file.
 
     Parameters
@@ -83,30 +131,76 @@ def read_header(path: Path) -> FileDataset | None:
 
     Returns
     -------
-    FileDataset or None
-        Without pixels; None where the file is not DICOM, or is a DICOMDIR.
+    Dataset or None
+        Without pixels, and without values that do not parse; None where the file is not DICOM, or is a
+        DICOMDIR.
 
     Raises
     ------
     Unreadable
         If the file is DICOM, or named like it, and is damaged or ends early, in its header or its pixels.
     """
+    header = read_compact(path)
+    return header.dataset() if isinstance(header, PlainHeader) else header
+
+
+def read_compact(path: Path) -> PlainHeader | Dataset | None:
+    """Read a header as `read_header` does; that of a plain file is left as bytes."""
     try:
-        with path.open("rb") as file:
-            if not _is_dicom(file):
+        with path.open("rb", buffering=0) as file:
+            size = os.fstat(file.fileno()).st_size
+            start = file.read(_START)
+            if not _is_dicom(start):
                 if path.suffix.lower() in _DICOM_NAMES:
                     raise Unreadable("it is named like a DICOM file, but its content is not DICOM")
                 return None
-            return _read(file, path.stat().st_size)
+            plain = plain_elements(start, size, _WANTED)
+            if plain is None and len(start) == _START < size:
+                plain = plain_elements(start + file.read(_LONGEST), size, _WANTED)
+            if plain and any(tag == _SOP_CLASS and value for tag, _, value in plain[1]):
+                return PlainHeader(*plain)
+            with _Bounded(file) as bounded:
+                bounded.seek(0)
+                return _read(bounded, size)
     except OSError as error:
         raise Unreadable(f"it cannot be opened ({error.strerror or error})") from error
 
 
-def _is_dicom(file: BinaryIO) -> bool:
+def read_image(path: Path) -> Dataset:
+    """Read what decoding the pixels of a file needs, at least; raises what pydicom raises."""
+    with path.open("rb") as file:
+        if (size := os.fstat(file.fileno()).st_size) > _LONGEST:
+            return pydicom.dcmread(file, force=True)
+        plain = plain_elements(file.read(), size, _DECODING)
+        if not plain:
+            file.seek(0)
+            return pydicom.dcmread(file, force=True)
+    dataset = PlainHeader(*plain).dataset()
+    dataset.file_meta = FileMetaDataset()
+    return dataset
+
+
+class _Bounded(io.BufferedReader):
+    """A file of which no more is asked than it has: a damaged length would set aside gigabytes."""
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        if size is not None and size > _START:
+            size = max(0, min(size, os.fstat(self.fileno()).st_size - self.tell()))
+        return super().read(size)
+
+
+def _encodings(dataset: Dataset) -> list[str]:
+    """Encodings of its text; an unknown Specific Character Set counts as absent."""
+    try:
+        return convert_encodings(dataset.get("SpecificCharacterSet"))
+    except Exception:  # of a damaged value
+        del dataset[_CHARACTER_SET]
+        return convert_encodings(None)
+
+
+def _is_dicom(start: bytes) -> bool:
     """Know DICOM by its preamble, or without one by a first element of group 0002 or 0008 (PS3.10 7.1)."""
-    start = file.read(132)
-    file.seek(0)
-    if start[128:] == b"DICM":
+    if start[128:132] == b"DICM":
         return True
     if len(start) < 8 or start[:2] not in (b"\x02\x00", b"\x08\x00") or start[3] != 0:
         return False
@@ -119,27 +213,21 @@ def _read(file: BinaryIO, size: int) -> FileDataset | None:
     try:
         # The read position afterwards says whether the header ended at pixels or at the end of the file.
         header = pydicom.dcmread(file, stop_before_pixels=True, specific_tags=_TAGS, force=True)
-        _drop_malformed(header)
-        if getattr(header.file_meta, "MediaStorageSOPClassUID", None) == MediaStorageDirectoryStorage:
+        drop_malformed(header)
+        drop_malformed(header.file_meta)
+        if header.file_meta.get("MediaStorageSOPClassUID") == MediaStorageDirectoryStorage:
             return None
         if not header.get("SOPClassUID"):
             raise Unreadable("its header ends early")
         missing = _pixels_missing(file, header, size) if _must_have_pixels(header) else None
-    except _DAMAGE as error:
+    except Unreadable:
+        raise
+    except Exception as error:  # on a damaged file pydicom raises what it likes
         raise Unreadable(f"its header is damaged or ends early ({' '.join(str(error).split())})") from error
     if missing:
         # Without what follows it, the UID itself may have been cut.
         raise Unreadable(missing, str(header.get("SeriesInstanceUID") or "") if "Rows" in header else None)
     return header
-
-
-def _drop_malformed(header: FileDataset) -> None:
-    """Remove values that do not parse, which pydicom tells on access only: they count as absent."""
-    for tag in list(header.keys()):
-        try:
-            header[tag]
-        except _DAMAGE:
-            del header[tag]
 
 
 def _must_have_pixels(header: FileDataset) -> bool:

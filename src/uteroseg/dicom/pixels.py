@@ -6,10 +6,13 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-import numpy as np
-import pydicom
+from pydicom.dataset import Dataset
+from pydicom.pixels.utils import iter_pixels
+from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian
 
 from uteroseg.dicom.frames import Frame
+from uteroseg.dicom.header import read_image
+from uteroseg.dicom.scaling import require_comparable
 from uteroseg.errors import UserError
 from uteroseg.imaging.geometry import Array
 
@@ -21,9 +24,8 @@ def rescaled(frames: Iterable[Frame], *, comparable: bool) -> Iterator[tuple[Fra
     ----------
     frames : iterable of Frame
     comparable : bool
-        True for b images: Philips rescaled values are divided by ``slope × scale slope`` (2005,100E), which
-        makes signal comparable between images of different slopes. False for maps, whose rescaled values
-        have a unit.
+        True for b images, whose signal must compare between images: see `uteroseg.dicom.scaling`. False for
+        maps, whose rescaled values have a unit.
 
     Yields
     ------
@@ -35,26 +37,31 @@ def rescaled(frames: Iterable[Frame], *, comparable: bool) -> Iterator[tuple[Fra
     Raises
     ------
     UserError
-        If a file cannot be decoded or is truncated.
+        If a file cannot be decoded or is truncated, or signal does not compare.
     """
     by_file: dict[Path, list[Frame]] = defaultdict(list)
     for frame in frames:
         by_file[frame.file].append(frame)
+    if comparable:
+        require_comparable((frame.file, frame.scaling) for group in by_file.values() for frame in group)
     for path, wanted in by_file.items():
-        stored = _decode(path)
-        for frame in wanted:
-            image = _plane(stored, frame).astype(np.float32)
-            if (frame.slope, frame.intercept) != (1.0, 0.0):
-                image = image * np.float32(frame.slope) + np.float32(frame.intercept)
-            if comparable and frame.scale_slope is not None:
-                image = image / np.float32(frame.slope * frame.scale_slope)
-            yield frame, image
+        for frame, stored in _decoded(path, wanted):
+            yield frame, frame.scaling.apply(_plane(stored, frame), comparable=comparable)
 
 
-def _decode(path: Path) -> Array:
+def _decoded(path: Path, wanted: list[Frame]) -> Iterator[tuple[Frame, Array]]:
+    """Decode the planes of a file, of several one at a time: a long series need not fit in memory twice."""
     try:
-        dataset = pydicom.dcmread(path, force=True)
-        return dataset.pixel_array
+        dataset = read_image(path)
+        if "PixelData" not in dataset:  # pydicom drops compressed pixels whose end is missing
+            raise EOFError("they end early or are missing")
+        _complete_meta(dataset)
+        if int(dataset.get("NumberOfFrames") or 1) > 1:
+            indices = [frame.index for frame in wanted]
+            yield from zip(wanted, iter_pixels(dataset, indices=indices), strict=True)
+            return
+        plane = dataset.pixel_array
+        yield from ((frame, plane) for frame in wanted)
     except Exception as error:  # decoders of every transfer syntax raise what they like
         raise UserError(
             f"{path}: its pixels cannot be read ({' '.join(str(error).split())}).",
@@ -63,10 +70,21 @@ def _decode(path: Path) -> Array:
         ) from error
 
 
+def _complete_meta(dataset: Dataset) -> None:
+    """Name the transfer syntax of a file without file meta information, which is always uncompressed."""
+    if "TransferSyntaxUID" in dataset.file_meta:
+        return
+    implicit, _ = dataset.original_encoding
+    dataset.file_meta.TransferSyntaxUID = ImplicitVRLittleEndian if implicit else ExplicitVRLittleEndian
+
+
 def _plane(stored: Array, frame: Frame) -> Array:
     shape = (frame.rows, frame.columns)
-    plane = stored if stored.ndim == 2 else stored[frame.index] if frame.index < len(stored) else None
-    if plane is None or plane.shape != shape:
+    plane = stored
+    if frame.window is not None:
+        row, column = frame.window
+        plane = stored[row : row + frame.rows, column : column + frame.columns]
+    if plane.shape != shape:
         raise UserError(
             f"{frame.file}: its pixels have the shape {stored.shape}.",
             expected=f"grey images of {shape[0]}×{shape[1]} pixels, as its header says.",

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import warnings
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from pydicom.dataset import Dataset
 
-from uteroseg.dicom.classify import Classification, SeriesKind, classify
-from uteroseg.dicom.header import Unreadable, read_header
+from uteroseg.dicom.classify import Classification, SeriesKind
+from uteroseg.dicom.header import Unreadable
+from uteroseg.dicom.reading import Found, read_all
 from uteroseg.errors import UserError
 
 
@@ -119,19 +122,27 @@ def scan_folder(root: Path) -> Scan:
             expected="a folder of DICOM files.",
             fix="check the path for a typing error.",
         )
-    found: list[tuple[Path, Dataset]] = []
-    skipped: list[SkippedFile] = []
-    with warnings.catch_warnings():
+    paths = tuple(_walk(root))
+    with warnings.catch_warnings(), _no_garbage_collection():
         warnings.filterwarnings("ignore", module="pydicom")  # values that break a rule and do no harm
-        for path in _walk(root):
-            try:
-                header = read_header(path)
-            except Unreadable as error:
-                skipped.append(SkippedFile(path, error.reason, error.series_uid))
-                continue
-            if header is not None:
-                found.append((path, header))
-    return Scan(_group(found, skipped), tuple(skipped))
+        read = tuple(zip(paths, read_all(paths), strict=True))
+        found = [(path, one) for path, one in read if isinstance(one, Found)]
+        skipped = tuple(
+            SkippedFile(path, one.reason, one.series_uid) for path, one in read if isinstance(one, Unreadable)
+        )
+        return Scan(_group(found, skipped), skipped)
+
+
+@contextmanager
+def _no_garbage_collection() -> Iterator[None]:
+    """Keep the collector from going through all headers again and again while they come in."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
 
 
 def _walk(root: Path) -> Iterator[Path]:
@@ -142,19 +153,22 @@ def _walk(root: Path) -> Iterator[Path]:
         yield from (Path(folder, name) for name in sorted(names))
 
 
-def _group(found: Sequence[tuple[Path, Dataset]], skipped: Sequence[SkippedFile]) -> tuple[Series, ...]:
-    by_uid: dict[tuple[str, str], list[tuple[Path, Dataset]]] = defaultdict(list)
-    for path, header in found:
-        by_uid[_text(header, "StudyInstanceUID"), _text(header, "SeriesInstanceUID")].append((path, header))
+def _group(found: Sequence[tuple[Path, Found]], skipped: Sequence[SkippedFile]) -> tuple[Series, ...]:
+    by_uid: dict[tuple[str, str], list[tuple[Path, Found]]] = defaultdict(list)
+    for path, one in found:
+        uids = _text(one.header, "StudyInstanceUID"), _text(one.header, "SeriesInstanceUID")
+        by_uid[uids].append((path, one))
     series = [one for files in by_uid.values() for one in _split(files, skipped)]
     return tuple(sorted(series, key=_order))
 
 
-def _split(files: Sequence[tuple[Path, Dataset]], skipped: Sequence[SkippedFile]) -> Iterator[Series]:
+def _split(files: Sequence[tuple[Path, Found]], skipped: Sequence[SkippedFile]) -> Iterator[Series]:
     """Split the files of one Series Instance UID by kind."""
-    kinds = _join_b0([classify(header) for _, header in files])
+    kinds = _join_b0([found.what for _, found in files])
     for kind in dict.fromkeys(c.kind for c in kinds):
-        chosen = [file for file, c in zip(files, kinds, strict=True) if c.kind is kind]
+        chosen = [
+            (path, found.header) for (path, found), c in zip(files, kinds, strict=True) if c.kind is kind
+        ]
         reason = next(c.reason for c in kinds if c.kind is kind)
         yield _series(chosen, Classification(kind, reason), skipped)
 

@@ -23,7 +23,7 @@ from pydicom.sr.codedict import codes
 from pydicom.uid import SegmentationStorage, generate_uid
 
 from uteroseg import RESEARCH_USE
-from uteroseg.dicom.assemble import stack_of
+from uteroseg.dicom.assemble import Reading, stack_of
 from uteroseg.dicom.classify import LABEL_MAP_SEGMENTATION
 from uteroseg.dicom.enhanced import is_enhanced, share_constant_groups
 from uteroseg.dicom.frames import Frame
@@ -50,7 +50,13 @@ _POSITION_TOLERANCE_MM = 0.01  # unevenness of slice distances that single-preci
 
 
 def write_seg(
-    path: Path, mask: Mask, source: Series | FoundStudy, *, algorithm_name: str, algorithm_version: str
+    path: Path,
+    mask: Mask,
+    source: Series | FoundStudy,
+    *,
+    algorithm_name: str,
+    algorithm_version: str,
+    reading: Reading | None = None,
 ) -> None:
     """Write a mask as a BINARY segmentation with one segment, the tumour (SCT 108369006, Neoplasm).
 
@@ -68,6 +74,8 @@ def write_seg(
         The diffusion images that the mask belongs to.
     algorithm_name, algorithm_version : str
         Of the model, for Segmentation Algorithm Identification.
+    reading : Reading, optional
+        How the study was read.
 
     Raises
     ------
@@ -75,7 +83,7 @@ def write_seg(
         If the mask is not on the study's grid, or the source cannot be read.
     """
     dwi = source.dwi if isinstance(source, FoundStudy) else (source,)
-    stack = stack_of(dwi)
+    stack = stack_of(dwi, reading or Reading())
     mask.geometry.require_same(
         stack.geometry, what="mask and source images", fix="move the mask to the study's grid first."
     )

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from uteroseg.dicom.bvalues import merge
+from uteroseg.dicom.bvalues import TOLERANCE, merge
 from uteroseg.dicom.frames import Frame
 from uteroseg.errors import UserError
 from uteroseg.imaging.geometry import Array, Geometry
@@ -35,14 +35,25 @@ class Stack:
         s/mm², ascending.
     cells : tuple of tuple of tuple of Frame
         ``cells[b-value][slice]``: the images of that place, one or one per direction.
+    left_out : mapping of float to str
+        b-values that are not whole → what is wrong with them and where; names no file.
     """
 
     geometry: Geometry
     b_values: tuple[float, ...]
     cells: tuple[tuple[Cell, ...], ...]
+    left_out: Mapping[float, str] = field(default_factory=dict)
 
 
-def arrange(frames: Sequence[Frame], *, what: str) -> Stack:
+@dataclass(frozen=True)
+class _Defect:
+    """Why a b-value is not whole: for the dataset, in words without a path; for the user, as an error."""
+
+    reason: str
+    error: UserError
+
+
+def arrange(frames: Sequence[Frame], *, what: str, drop_incomplete: bool = False) -> Stack:
     """Order image planes by b-value and by position along the slice normal.
 
     InstanceNumber is not used: it is neither unique nor in spatial order. Where a b-value has the scanner's
@@ -54,6 +65,8 @@ def arrange(frames: Sequence[Frame], *, what: str) -> Stack:
         All with a b-value.
     what : str
         What they belong to, for messages.
+    drop_incomplete : bool
+        Leave out b-values of which an image is missing or there twice, where at least two are whole.
 
     Raises
     ------
@@ -63,18 +76,19 @@ def arrange(frames: Sequence[Frame], *, what: str) -> Stack:
     require_one_grid(frames, what=what)
     positions = _slice_positions(frames)
     b_of = merge([frame.b_value.value for frame in frames if frame.b_value])
-    cells: dict[tuple[float, int], list[Frame]] = defaultdict(list)
+    table: dict[float, list[list[Frame]]] = {b: [[] for _ in positions] for b in sorted(set(b_of.values()))}
     for frame in frames:
         if frame.b_value is not None:
-            cells[b_of[frame.b_value.value], _slice_of(frame, positions, what=what)].append(frame)
-    b_values = tuple(sorted(set(b_of.values())))
-    table = [[cells.get((b, s), []) for s in range(len(positions))] for b in b_values]
-    _refuse_missing(table, b_values, what=what)
-    geometry = _geometry(frames[0], positions, what=what)
-    ordered = tuple(
-        _one_measurement(row, f"b {b:g}", what=what) for b, row in zip(b_values, table, strict=True)
-    )
-    return Stack(geometry, b_values, ordered)
+            table[b_of[frame.b_value.value]][_slice_of(frame, positions, what=what)].append(frame)
+    defects = _defects(table, what=what)
+    if defects and not (drop_incomplete and len(table) - len(defects) >= 2):
+        raise next(iter(defects.values())).error
+    if defects:
+        whole = [f for b, row in table.items() if b not in defects for cell in row for f in cell]
+        left_out = {b: defect.reason for b, defect in defects.items()}
+        return replace(arrange(whole, what=what), left_out=left_out)
+    cells = tuple(tuple(map(_in_order, row)) for row in map(_traces, table.values()))
+    return Stack(_geometry(frames[0], positions, what=what), tuple(table), cells)
 
 
 def arrange_map(frames: Sequence[Frame], *, what: str) -> tuple[Geometry, Cell]:
@@ -114,13 +128,25 @@ def slice_depths(frames: Sequence[Frame]) -> Array:
     return np.asarray([frame.position for frame in frames]) @ (normal / np.linalg.norm(normal))
 
 
-def _slice_positions(frames: Sequence[Frame]) -> Array:
-    """Position (LPS, mm), shape (slices, 3), of every slice, ascending along the normal."""
+def slice_numbers(frames: Sequence[Frame]) -> Array:
+    """Number of every image's slice, from 0, ascending along the normal."""
     depths = slice_depths(frames)
     order = np.argsort(depths, kind="stable")
-    starts = np.flatnonzero(np.diff(depths[order], prepend=-np.inf) > POSITION_TOLERANCE_MM)
-    points = np.asarray([frame.position for frame in frames])[order]
-    return points[starts]
+    numbers = np.empty(len(frames), int)
+    numbers[order] = np.cumsum(np.diff(depths[order], prepend=depths[order[0]]) > POSITION_TOLERANCE_MM)
+    return numbers
+
+
+def is_directional(frames: Sequence[Frame]) -> bool:
+    """Whether there are images of single directions and no trace image above b 0."""
+    weighted = [frame for frame in frames if frame.b_value and frame.b_value.value > TOLERANCE]
+    return any(frame.direction for frame in weighted) and not any(frame.isotropic for frame in weighted)
+
+
+def _slice_positions(frames: Sequence[Frame]) -> Array:
+    """Position (LPS, mm), shape (slices, 3), of every slice, ascending along the normal."""
+    _, first = np.unique(slice_numbers(frames), return_index=True)
+    return np.asarray([frames[i].position for i in first])
 
 
 def _slice_of(frame: Frame, positions: Array, *, what: str) -> int:
@@ -136,22 +162,24 @@ def _slice_of(frame: Frame, positions: Array, *, what: str) -> int:
     return nearest
 
 
-def _refuse_missing(
-    table: Sequence[Sequence[Sequence[Frame]]], b_values: Sequence[float], *, what: str
-) -> None:
-    places = [next(cell[0] for cell in column if cell) for column in zip(*table, strict=True)]
-    missing = [
-        f"b {b:g} at {_point(place.position)}"
-        for b, row in zip(b_values, table, strict=True)
-        for cell, place in zip(row, places, strict=True)
-        if not cell
-    ]
-    if missing:
-        raise UserError(
-            f"{what} has no image for {_some(missing)}.",
-            expected=f"one image at each of {len(places)} slice positions for every b-value.",
-            fix="export the series again, whole.",
-        )
+def _defects(table: Mapping[float, Sequence[Sequence[Frame]]], *, what: str) -> dict[float, _Defect]:
+    """b-values that are not whole; what is missing comes before what is double."""
+    places = [next(cell[0] for cell in column if cell) for column in zip(*table.values(), strict=True)]
+    missing = {
+        b: [_point(place.position) for cell, place in zip(row, places, strict=True) if not cell]
+        for b, row in table.items()
+    }
+    named = [f"b {b:g} at {point}" for b, points in missing.items() for point in points]
+    error = UserError(
+        f"{what} has no image for {_some(named)}.",
+        expected=f"one image at each of {len(places)} slice positions for every b-value.",
+        fix="export the series again, whole, or leave such b-values out with --drop-incomplete.",
+    )
+    defects = {b: _Defect(f"no image at {_some(points)}", error) for b, points in missing.items() if points}
+    for b, row in table.items():
+        if b not in defects and (uneven := _uneven(_traces(row), f"b {b:g}", what=what)):
+            defects[b] = uneven
+    return defects
 
 
 def _geometry(first: Frame, positions: Array, *, what: str) -> Geometry:
@@ -187,24 +215,35 @@ def _regular_step(positions: Array, *, what: str) -> list[float]:
     )
 
 
-def _one_measurement(row: Sequence[Sequence[Frame]], name: str, *, what: str) -> tuple[Cell, ...]:
-    """Choose what makes up each slice's trace image and see that it is the same for every slice."""
+def _traces(row: Sequence[Sequence[Frame]]) -> Sequence[Sequence[Frame]]:
+    """What makes up each slice's trace image: the scanner's own if every slice has one, else all images."""
     if all(any(frame.isotropic for frame in cell) for cell in row):
-        row = [[frame for frame in cell if frame.isotropic] for cell in row]
+        return [[frame for frame in cell if frame.isotropic] for cell in row]
+    return row
+
+
+def _in_order(cell: Sequence[Frame]) -> Cell:
+    return tuple(sorted(cell, key=lambda frame: (frame.direction or (), frame.repetition)))
+
+
+def _uneven(row: Sequence[Sequence[Frame]], name: str, *, what: str) -> _Defect | None:
+    """Find a slice with an image twice, or with other directions than most slices have."""
     directions = [Counter(frame.direction for frame in cell) for cell in row]
     most = max(directions, key=lambda found: found.total())
     usual = max(directions, key=directions.count)
     for cell, found in zip(row, directions, strict=True):
         if len({(frame.direction, frame.repetition) for frame in cell}) < len(cell):
-            raise _double(cell, name, what=what)
+            return _Defect(f"twice at {_point(cell[0].position)}", _double(cell, name, what=what))
         if found != usual:
-            raise UserError(
-                f"{what} has {found.total()} images for {name} at {_point(cell[0].position)} "
-                f"({cell[0].file} …), elsewhere {usual.total()}.",
+            place, others = f"at {_point(cell[0].position)}", f"elsewhere {usual.total()}"
+            error = UserError(
+                f"{what} has {found.total()} images for {name} {place} ({cell[0].file} …), {others}.",
                 expected=f"the same {most.total()} diffusion directions at every slice.",
-                fix="export the series again, whole, or remove the extra images.",
+                fix="export the series again, whole, remove the extra images, or leave such b-values out "
+                "with --drop-incomplete.",
             )
-    return tuple(tuple(sorted(cell, key=lambda f: (f.direction or (), f.repetition))) for cell in row)
+            return _Defect(f"{found.total()} images {place}, {others}", error)
+    return None
 
 
 def _double(cell: Sequence[Frame], name: str, *, what: str) -> UserError:
@@ -219,7 +258,8 @@ def _double(cell: Sequence[Frame], name: str, *, what: str) -> UserError:
     return UserError(
         f"{what} holds {name} at {_point(pair[0].position)} twice: {_image(pair[0])} and {_image(pair[1])}.",
         expected="one image for each b-value, position and direction.",
-        fix="remove the copy, or keep repeated acquisitions in separate folders.",
+        fix="remove the copy, keep repeated acquisitions in separate folders, or leave such b-values out "
+        "with --drop-incomplete.",
     )
 
 

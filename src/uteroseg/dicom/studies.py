@@ -14,7 +14,7 @@ from uteroseg.dicom.bvalues import merge
 from uteroseg.dicom.classify import SeriesKind
 from uteroseg.dicom.frames import frames_of
 from uteroseg.dicom.scan import Scan, Series
-from uteroseg.dicom.stack import POSITION_TOLERANCE_MM, require_one_grid, slice_depths
+from uteroseg.dicom.stack import POSITION_TOLERANCE_MM, is_directional, require_one_grid, slice_depths
 from uteroseg.errors import UserError
 from uteroseg.imaging.geometry import Array
 
@@ -37,6 +37,8 @@ class FoundStudy:
     Parameters
     ----------
     study_uid, patient_id : str
+    date : str
+        Study Date as written (``YYYYMMDD``), empty where there is none.
     folder : Path
         Common parent of the used files.
     dwi : tuple of Series
@@ -50,11 +52,22 @@ class FoundStudy:
 
     study_uid: str
     patient_id: str
+    date: str
     folder: Path
     dwi: tuple[Series, ...]
     adc: Series | None
     others: tuple[Series, ...]
     uses: tuple[SeriesUse, ...]
+
+    @property
+    def patient(self) -> str:
+        """What tells the patient: their id, or where that is empty this study alone."""
+        return self.patient_id or self.study_uid
+
+    @property
+    def day(self) -> str:
+        """What tells the date of examination: the date, or where that is empty this study alone."""
+        return self.date or self.study_uid
 
     @property
     def used(self) -> tuple[Series, ...]:
@@ -72,6 +85,7 @@ class _Grid:
     plane: Array  # orientation cosines, then pixel spacing
     corners: Array  # of the first and last slice, mm
     b_values: frozenset[float]
+    directional: bool  # some b-value has images of single directions only
     echo_time: float | None
 
     @classmethod
@@ -94,6 +108,7 @@ class _Grid:
             np.array([*first.orientation, *first.pixel_spacing]),
             np.array([first.position, last.position]),
             frozenset(merge(values).values()),
+            is_directional(frames),
             echo_time_ms(series.headers[0]),
         )
 
@@ -107,19 +122,24 @@ class _Grid:
         )
 
     def combines(self, other: _Grid) -> bool:
-        """Say whether two DWI series are parts of one acquisition: other b-values, same echo time."""
+        """Say whether two DWI series are parts of one acquisition.
+
+        They have one echo time and different b-values, or one holds the directions of the other's traces.
+        """
         times = (self.echo_time, other.echo_time)
         same_echo = None in times or abs((times[0] or 0) - (times[1] or 0)) < _ECHO_TIME_TOLERANCE_MS
         joint = merge([*self.b_values, *other.b_values])
         distinct = len(set(joint.values())) == len(self.b_values) + len(other.b_values)
-        return self.matches(other) and same_echo and distinct
+        return self.matches(other) and same_echo and (distinct or self.directional != other.directional)
 
 
 def find_studies(scan: Scan) -> tuple[FoundStudy, ...]:
     """Group series into diffusion studies, from headers alone.
 
     DWI series of one DICOM study (StudyInstanceUID) on one grid, with one echo time and different b-values,
-    are one acquisition; otherwise each is its own. The scanner's ADC map goes to the DWI on the same grid
+    are one acquisition; so are trace images and the directions that they were made of, of which only those
+    b-values are used that the traces lack. Otherwise each series is its own acquisition. The scanner's ADC
+    map goes to the DWI on the same grid
     with the nearest preceding series number. A series with a single b-value is no study of its own where its
     DICOM study has one with several.
 
@@ -130,12 +150,14 @@ def find_studies(scan: Scan) -> tuple[FoundStudy, ...]:
     Returns
     -------
     tuple of FoundStudy
-        Empty where nothing is diffusion-weighted. A study can still be refused by `load_study`, by name.
+        By patient, then by date. Empty where nothing is diffusion-weighted. A study can still be refused by
+        `load_study`, by name.
     """
     by_study: dict[tuple[str, str], list[Series]] = {}
     for series in scan.series:
         by_study.setdefault((series.patient_id, series.study_uid), []).append(series)
-    return tuple(study for members in by_study.values() for study in _studies(members))
+    found = [study for members in by_study.values() for study in _studies(members)]
+    return tuple(sorted(found, key=lambda study: (study.patient_id, study.date)))
 
 
 def require_studies(scan: Scan, root: Path) -> tuple[FoundStudy, ...]:
@@ -174,8 +196,17 @@ def _acquisitions(dwi: Sequence[Series]) -> list[list[tuple[Series, _Grid | None
                 break
         else:
             groups.append([(series, grid)])
+    groups = [_without_spare_directions(group) for group in groups]
     several = [group for group in groups if not _has_one_b_value(group)]
     return several or groups
+
+
+def _without_spare_directions(
+    group: list[tuple[Series, _Grid | None]],
+) -> list[tuple[Series, _Grid | None]]:
+    """Leave out a series of directions whose every b-value is there as trace image."""
+    traces = {b for _, grid in group if grid and not grid.directional for b in grid.b_values}
+    return [(s, grid) for s, grid in group if not (grid and grid.directional and grid.b_values <= traces)]
 
 
 def _has_one_b_value(group: Sequence[tuple[Series, _Grid | None]]) -> bool:
@@ -221,6 +252,7 @@ def _found(
     return FoundStudy(
         study_uid=dwi[0].study_uid,
         patient_id=dwi[0].patient_id,
+        date=str(dwi[0].headers[0].get("StudyDate") or ""),
         folder=Path(os.path.commonpath(files)),
         dwi=dwi,
         adc=adc,
@@ -238,7 +270,7 @@ def _use(series: Series, dwi: Sequence[Series], adc: Series | None) -> SeriesUse
         file = series.unreadable[0]
         return SeriesUse(series, False, f"{file.path} cannot be read: {file.reason}")
     if _is_dwi(series):
-        return SeriesUse(series, False, "other grid or echo time, or its b-values are already there")
+        return SeriesUse(series, False, "other grid or echo time, or its b-values are there already")
     if series.kind is SeriesKind.ADC:
         return SeriesUse(series, False, "ADC map of another grid or acquisition")
     return SeriesUse(series, False, f"{series.kind.value}: {series.reason}")

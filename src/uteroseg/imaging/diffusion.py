@@ -39,7 +39,7 @@ class DiffusionFit:
         return np.asarray(np.exp(self.log_s0 - np.float32(b_value * ADC_UNIT) * self.adc))
 
 
-def fit_adc(signal: Array, b_values: Sequence[float]) -> DiffusionFit:
+def fit_adc(signal: Array, b_values: Sequence[float], *, b_min: float = 0.0) -> DiffusionFit:
     """Fit S(b) = S0 · exp(−b · ADC) by unweighted least squares on ln S.
 
     Parameters
@@ -47,28 +47,96 @@ def fit_adc(signal: Array, b_values: Sequence[float]) -> DiffusionFit:
     signal : ndarray, shape (b-values, …)
     b_values : sequence of float
         s/mm², at least two different ones.
+    b_min : float
+        Images below this b-value (s/mm²) take no part: at low b, perfusion adds to the decay of the signal.
 
     Returns
     -------
     DiffusionFit
-        Undefined where any signal is not positive.
+        Undefined where the signal of any image that takes part is not positive.
 
     Raises
     ------
     UserError
-        With fewer than two b-values.
+        With fewer than two different b-values from ``b_min`` on.
+
+    References
+    ----------
+    Perfusion at low b: Le Bihan D et al., Radiology 1988;168:497–505.
     """
-    b = np.asarray(b_values, np.float64)
-    if len(np.unique(b)) < 2:
+    used = _fitted(b_values, b_min)
+    b = np.array([b_values[i] for i in used], np.float64)
+    centred = b - b.mean()
+    weights = centred / (centred**2).sum()
+    defined = np.logical_and.reduce([signal[i] > 0 for i in used])
+    mean, slope = (np.zeros(defined.shape, np.float32) for _ in range(2))
+    for i, weight in zip(used, weights, strict=True):
+        log_signal = _log(signal[i], defined)
+        mean += log_signal / np.float32(len(used))
+        slope += np.float32(weight) * log_signal
+    adc = -slope / np.float32(ADC_UNIT)
+    log_s0 = mean + np.float32(b.mean() * ADC_UNIT) * adc
+    return DiffusionFit(np.where(defined, log_s0, np.float32(-np.inf)), np.where(defined, adc, np.float32(0)))
+
+
+def residual(fit: DiffusionFit, signal: Array, b_values: Sequence[float], *, b_min: float = 0.0) -> Array:
+    """How far the signal lies from its fit: root mean square, over the fitted b-values, of ln S − ln S_fit.
+
+    Large where the decay is not mono-exponential or the patient moved between the b-values.
+
+    Parameters
+    ----------
+    fit : DiffusionFit
+        Of the same signal, b-values and ``b_min``.
+    signal : ndarray, shape (b-values, …)
+    b_values : sequence of float
+        s/mm².
+    b_min : float
+        s/mm².
+
+    Returns
+    -------
+    ndarray of float32, shape (…)
+        Dimensionless: 0.05 is a deviation of the signal by about 5 %. 0 where the fit is undefined, and
+        everywhere with two b-values, through which a line always passes.
+
+    Raises
+    ------
+    UserError
+        With fewer than two different b-values from ``b_min`` on.
+    """
+    used = _fitted(b_values, b_min)
+    defined = np.isfinite(fit.log_s0)
+    squares = np.zeros(defined.shape, np.float32)
+    if len(used) == 2:
+        return squares
+    log_s0 = np.where(defined, fit.log_s0, np.float32(0))
+    for i in used:
+        deviation = _log(signal[i], defined) - log_s0
+        deviation += np.float32(b_values[i] * ADC_UNIT) * fit.adc
+        squares += deviation**2
+    return np.asarray(np.sqrt(squares / np.float32(len(used))))
+
+
+def _fitted(b_values: Sequence[float], b_min: float) -> list[int]:
+    """Indices of the b-values that take part."""
+    used = [i for i, b in enumerate(b_values) if b >= b_min]
+    if len({b_values[i] for i in used}) >= 2:
+        return used
+    listed = ", ".join(f"{b:g}" for b in b_values)
+    if len(set(b_values)) < 2:
         raise UserError(
-            f"The study has one b-value only ({', '.join(f'{v:g}' for v in b)} s/mm²).",
+            f"The study has one b-value only ({listed} s/mm²).",
             expected="at least two different b-values, so that an ADC can be fitted.",
             fix="add the series with the other b-values of the same examination.",
         )
-    defined = (signal > 0).all(axis=0)
-    log_signal = np.log(np.where(defined, signal, 1), dtype=np.float32)
-    centred = b - b.mean()
-    slope_weights = (centred / (centred**2).sum()).astype(np.float32)
-    adc = -np.tensordot(slope_weights, log_signal, axes=1) / np.float32(ADC_UNIT)
-    log_s0 = log_signal.mean(axis=0) + np.float32(b.mean() * ADC_UNIT) * adc
-    return DiffusionFit(np.where(defined, log_s0, np.float32(-np.inf)), np.where(defined, adc, np.float32(0)))
+    raise UserError(
+        f"Fewer than two of the study's b-values ({listed} s/mm²) reach {b_min:g} s/mm².",
+        expected="at least two different b-values that reach --adc-b-min, so that an ADC can be fitted.",
+        fix=f"lower --adc-b-min to {sorted(set(b_values))[-2]:g} or less, or leave it out.",
+    )
+
+
+def _log(image: Array, defined: Array) -> Array:
+    """Natural logarithm, 0 where the fit is undefined."""
+    return np.asarray(np.log(np.where(defined, image, 1), dtype=np.float32))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import zlib
 from pathlib import Path
 from typing import Any
 
@@ -41,18 +40,17 @@ def read_image(path: Path) -> tuple[Array, Geometry]:
     UserError
         If the file cannot be read or has another number of dimensions.
     """
-    nifti = _load(path)
-    if len(nifti.shape) not in (3, 4):
-        raise UserError(
-            f"{path} has the dimensions {nifti.shape}.",
-            expected="a 3-D image, or a 4-D one with a volume per b-value.",
-            fix="convert the image again, or split it.",
-        )
+    nifti, geometry = _open(path)
     try:
         image = np.asarray(nifti.dataobj, dtype=np.float32).T
-    except (OSError, EOFError, ValueError, zlib.error) as error:
+    except Exception as error:  # a damaged file can fail anywhere in nibabel
         raise _unreadable(path, error) from error
-    return image, Geometry.from_nifti(nifti.shape[:3], nifti.affine)
+    return image, geometry
+
+
+def read_geometry(path: Path) -> Geometry:
+    """Read where an image lies, without its voxels; raises UserError where it is no 3-D or 4-D image."""
+    return _open(path)[1]
 
 
 def read_mask(path: Path, label: int | None = None) -> Mask:
@@ -71,13 +69,13 @@ def read_mask(path: Path, label: int | None = None) -> Mask:
     """
     image, geometry = read_image(path)
     labels = np.unique(image)
-    foreground = [int(v) for v in labels if v != 0]
-    if image.ndim != 3 or not np.array_equal(labels, labels.astype(int)):
+    if image.ndim != 3 or not np.isfinite(labels).all() or not np.array_equal(labels, np.rint(labels)):
         raise UserError(
             f"{path} is not a mask (dimensions {image.shape}, values {labels[:5]} …).",
             expected="a 3-D image of whole numbers, 0 for background.",
             fix="name the mask, not the image or a probability map.",
         )
+    foreground = [int(v) for v in labels if v != 0]
     if label is None and len(foreground) > 1:
         raise UserError(
             f"{path} holds the labels {foreground}.",
@@ -87,15 +85,23 @@ def read_mask(path: Path, label: int | None = None) -> Mask:
     return Mask(image != 0 if label is None else image == label, geometry)
 
 
-def _load(path: Path) -> Any:
+def _open(path: Path) -> tuple[Any, Geometry]:
+    """The image, its voxels not yet read, and where it lies."""
     try:
-        return nib.load(path)
+        nifti = nib.load(path)
+        if len(nifti.shape) in (3, 4):
+            return nifti, Geometry.from_nifti(nifti.shape[:3], nifti.affine)
     except FileNotFoundError:
         raise UserError(
             f"{path} does not exist.", expected="a NIfTI file.", fix="check the path for a typing error."
         ) from None
-    except (nib.filebasedimages.ImageFileError, OSError, EOFError) as error:
+    except Exception as error:  # a damaged header can fail anywhere in nibabel
         raise _unreadable(path, error) from error
+    raise UserError(
+        f"{path} has the dimensions {nifti.shape}.",
+        expected="a 3-D image, or a 4-D one with a volume per b-value.",
+        fix="convert the image again, or split it.",
+    )
 
 
 def _unreadable(path: Path, error: Exception) -> UserError:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from uteroseg.errors import UserError
+from uteroseg.imaging.diffusion import DiffusionFit, fit_adc
 from uteroseg.imaging.geometry import Array, Geometry
 
 
@@ -28,6 +29,8 @@ class DwiStudy:
     acquisition : mapping
         Scanner fields under their BIDS names (``Manufacturer``, ``EchoTime`` in s, …) and
         ``b_value_source``. Nothing in it identifies a patient.
+    adc_b_min : float
+        s/mm²; images of lower b-values are left out of the ADC fit.
 
     Raises
     ------
@@ -42,6 +45,7 @@ class DwiStudy:
     geometry: Geometry
     scanner_adc: Array | None = None
     acquisition: Mapping[str, Any] = field(default_factory=dict)
+    adc_b_min: float = 0.0
 
     def __post_init__(self) -> None:
         if self.signal.shape != (len(self.b_values), *self.geometry.shape):
@@ -59,6 +63,10 @@ class DwiStudy:
                 expected="finite signal in every voxel.",
                 fix="look at the images in a viewer and convert them again from the scanner's files.",
             )
+
+    def fit(self) -> DiffusionFit:
+        """Fit the ADC; raises UserError with fewer than two b-values of at least ``adc_b_min``."""
+        return fit_adc(self.signal, self.b_values, b_min=self.adc_b_min)
 
 
 @dataclass(frozen=True, eq=False)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from uteroseg.dicom.assemble import Reading
 from uteroseg.errors import UserError
 from uteroseg.files import require_new
 from uteroseg.inference.inputs import StudyInput, find_inputs
@@ -19,6 +20,7 @@ def predict_all(
     model: Path,
     out: Path,
     *,
+    reading: Reading | None = None,
     on_study: Callable[[Finding, int, int], None] = lambda finding, number, total: None,
 ) -> tuple[list[Finding], ModelCard]:
     """Predict every study in a DICOM folder, a NIfTI file or a dataset.
@@ -30,6 +32,8 @@ def predict_all(
         A model folder.
     out : Path
         New or empty; gets a folder for each study and ``predictions.csv``.
+    reading : Reading, optional
+        How DICOM studies are read, where their files leave a choice.
     on_study : callable
         Told each finding, how many studies are done and how many there are.
 
@@ -46,7 +50,7 @@ def predict_all(
     """
     require_new(out)
     engine = OnnxEngine(model)
-    inputs: Sequence[StudyInput] = find_inputs(path)
+    inputs: Sequence[StudyInput] = find_inputs(path, reading)
     out.mkdir(parents=True, exist_ok=True)
     findings: list[Finding] = []
     for source in inputs:
@@ -68,5 +72,6 @@ def _predict_one(source: StudyInput, engine: OnnxEngine, out: Path) -> Finding:
         str(source.origin),
         volume_ml=prediction.volume_ml,
         mean_adc=prediction.mean_adc,
+        expected_dsc=prediction.expected_dsc,
         warnings=prediction.warnings,
     )

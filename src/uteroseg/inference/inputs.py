@@ -10,7 +10,7 @@ from pathlib import Path
 
 from uteroseg.dataset.store import Dataset
 from uteroseg.dataset.study_files import read_study
-from uteroseg.dicom.assemble import load_study
+from uteroseg.dicom.assemble import Reading, load_study
 from uteroseg.dicom.scan import scan_folder
 from uteroseg.dicom.studies import FoundStudy, require_studies
 from uteroseg.errors import UserError
@@ -29,22 +29,38 @@ class StudyInput:
     load : callable
     dicom : FoundStudy, optional
         The scanner files that a DICOM SEG refers to.
+    reading : Reading, optional
+        How they are read.
     """
 
     case: str
     origin: Path
     load: Callable[[], DwiStudy]
     dicom: FoundStudy | None = None
+    reading: Reading | None = None
 
 
-def find_inputs(path: Path) -> list[StudyInput]:
+def find_inputs(path: Path, reading: Reading | None = None) -> list[StudyInput]:
     """Find the studies to predict.
+
+    Parameters
+    ----------
+    path : Path
+    reading : Reading, optional
+        How DICOM studies are read, where their files leave a choice.
 
     Raises
     ------
     UserError
-        If the path does not exist or holds no diffusion study.
+        If the path does not exist or holds no diffusion study, or ``reading`` is given and it is not DICOM.
     """
+    reading = reading or Reading()
+    if reading != Reading() and (path.is_file() or (path / "dataset_description.json").is_file()):
+        raise UserError(
+            f"{path} is not a folder or zip archive of DICOM files.",
+            expected="DICOM, where it is to be said how its files are read.",
+            fix="leave out --b-values, --drop-incomplete, --align and --adc-b-min.",
+        )
     if path.is_file():
         name = path.name.removesuffix(".gz").removesuffix(".nii").removesuffix("_dwi")
         return [StudyInput(name, path, partial(read_study, path))]
@@ -61,7 +77,7 @@ def find_inputs(path: Path) -> list[StudyInput]:
             for case in dataset.cases()
         ]
     return [
-        StudyInput(_case_name(found), found.folder, partial(load_study, found.used), dicom=found)
+        StudyInput(_case_name(found), found.folder, partial(load_study, found.used, reading), found, reading)
         for found in require_studies(scan_folder(path), path)
     ]
 

@@ -27,6 +27,7 @@ class Finding:
     origin: str
     volume_ml: float | None = None
     mean_adc: float | None = None
+    expected_dsc: float | None = None
     warnings: tuple[str, ...] = ()
     error: str = ""
 
@@ -57,6 +58,7 @@ def write_prediction(
                 source.dicom,
                 algorithm_name=f"uteroseg model {card.id}",
                 algorithm_version=__version__,
+                reading=source.reading,
             )
 
 
@@ -64,11 +66,13 @@ def write_table(path: Path, findings: Iterable[Finding]) -> None:
     """Write ``predictions.csv``."""
     text = io.StringIO()
     table = csv.writer(text, lineterminator="\n")
-    table.writerow(["case", "origin", "volume_ml", "mean_adc_1e-3_mm2_per_s", "warnings", "error"])
+    header = ["case", "origin", "volume_ml", "mean_adc_1e-3_mm2_per_s", "expected_dsc", "warnings", "error"]
+    table.writerow(header)
     for f in findings:
         volume = "" if f.volume_ml is None else f"{f.volume_ml:.3f}"
         adc = "" if f.mean_adc is None else f"{f.mean_adc:.4f}"
-        table.writerow([f.case, f.origin, volume, adc, " ".join(f.warnings), f.error])
+        expected = "" if f.expected_dsc is None else f"{f.expected_dsc:.3f}"
+        table.writerow([f.case, f.origin, volume, adc, expected, " ".join(f.warnings), f.error])
     write_text(path, text.getvalue())
 
 
@@ -81,6 +85,8 @@ def _result(source: StudyInput, study: DwiStudy, prediction: Prediction, card: M
         "volume_ml": round(prediction.volume_ml, 3),
         "mean_adc": None if prediction.mean_adc is None else round(prediction.mean_adc, 4),
         "mean_adc_unit": "10^-3 mm^2/s",
+        "soft_dice": round(prediction.soft_dice, 4),
+        "expected_dsc": None if prediction.expected_dsc is None else round(prediction.expected_dsc, 4),
         "b_values": list(study.b_values),
         "b_value_source": study.acquisition.get("b_value_source"),
         "grid": {

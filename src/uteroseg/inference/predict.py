@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from uteroseg.imaging.diffusion import fit_adc
 from uteroseg.imaging.geometry import Array
 from uteroseg.imaging.measure import mean_adc, volume_ml
 from uteroseg.imaging.study import DwiStudy, Mask
+from uteroseg.model.calibration import soft_dice
 from uteroseg.model.engine import OnnxEngine
 from uteroseg.model.prepare import high_b_image, mask_from_output, network_input
 from uteroseg.model.spec import ModelCard
@@ -28,6 +28,10 @@ class Prediction:
     volume_ml : float
     mean_adc : float or None
         10⁻³ mm²/s, inside the mask; None where the mask is empty.
+    soft_dice : float
+        DSC that the mask would reach if the probabilities were right.
+    expected_dsc : float or None
+        The same after the model's calibration; None where the model has none.
     warnings : tuple of str
         In what way the study is not what the model was trained on.
     """
@@ -37,6 +41,8 @@ class Prediction:
     high_b: Array
     volume_ml: float
     mean_adc: float | None
+    soft_dice: float
+    expected_dsc: float | None
     warnings: tuple[str, ...]
 
 
@@ -49,15 +55,18 @@ def predict_study(study: DwiStudy, engine: OnnxEngine) -> Prediction:
         If the study has one b-value only or no signal.
     """
     spec = engine.card.spec
-    fit = fit_adc(study.signal, study.b_values)
+    fit = study.fit()
     output = engine.probability(network_input(study, spec, fit))
     mask, probability = mask_from_output(output, study.geometry, spec)
+    soft, calibration = soft_dice(probability, mask.data), engine.card.training.expected_dsc
     return Prediction(
         mask=mask,
         probability=probability,
         high_b=high_b_image(study, fit),
         volume_ml=volume_ml(mask),
         mean_adc=mean_adc(mask, fit.adc),
+        soft_dice=soft,
+        expected_dsc=calibration.expected_dsc(soft) if calibration else None,
         warnings=tuple(_unlike_training(study, engine.card)),
     )
 

@@ -8,7 +8,7 @@ import numpy as np
 from scipy import ndimage
 
 from uteroseg.errors import UserError
-from uteroseg.imaging.diffusion import DiffusionFit, fit_adc
+from uteroseg.imaging.diffusion import DiffusionFit
 from uteroseg.imaging.geometry import Array, Geometry
 from uteroseg.imaging.measure import MM3_PER_ML
 from uteroseg.imaging.study import DwiStudy, Mask
@@ -75,7 +75,7 @@ def network_input(study: DwiStudy, spec: ModelSpec, fit: DiffusionFit | None = N
     UserError
         If the study has one b-value only or no signal.
     """
-    fit = fit or fit_adc(study.signal, study.b_values)
+    fit = fit or study.fit()
     low_b = study.signal[0]
     body = low_b > BODY_SHARE * np.percentile(low_b, 99)
     if not body.any():

@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from uteroseg import RESEARCH_USE
 from uteroseg.imaging.geometry import Plane
+from uteroseg.model.calibration import Calibration
 
 FORMAT_VERSION = 1
 
@@ -42,6 +43,8 @@ class TrainingRecord(_Value):
     strategy: str
     cases: dict[str, int]
     """Number of training cases by cohort, those of the source model included."""
+    validation_cases: int = 0
+    """Of the cases of this training, those that were held out to validate on."""
     virtual: bool
     """Whether any training case was a virtual patient."""
     data_fingerprint: str
@@ -54,8 +57,8 @@ class TrainingRecord(_Value):
     slice_spacing_mm: list[float]
     source_model: str | None = None
     software: dict[str, str]
-    expected_dsc: None = None
-    """Calibration of the expected DSC: missing, it needs validation cases."""
+    expected_dsc: Calibration | None = None
+    """Calibration of the expected DSC, fitted on validation cases; null where there were none."""
 
 
 class ModelCard(_Value):

@@ -23,6 +23,7 @@ from uteroseg.network.save import load_network, save_model
 from uteroseg.training.data import load_training_data
 from uteroseg.training.fit import Recipe, fit
 from uteroseg.training.strategy import Strategy
+from uteroseg.training.validation import calibrate, hold_out
 
 TRAIN = Recipe(steps=400)
 ADAPT = Recipe(steps=120, learning_rate=1e-3)
@@ -131,7 +132,8 @@ def _train(
 ) -> ModelCard:
     started = time.monotonic()
     network, spec, source = start.network, start.spec, start.source
-    data = load_training_data(dataset, cases, spec)
+    train_on, validate_on = hold_out(cases, seed=seed)
+    data = load_training_data(dataset, train_on, spec)
     if source is None:
         spec = spec.model_copy(update={"plane": data.plane})
     elif data.plane != spec.plane:
@@ -150,6 +152,7 @@ def _train(
     record = TrainingRecord(
         strategy=start.strategy.name,
         cases=seen,
+        validation_cases=len(validate_on),
         virtual=virtual or (source is not None and source.training.virtual),
         data_fingerprint=data.fingerprint,
         seed=seed,
@@ -160,6 +163,7 @@ def _train(
         b_values=data.b_values,
         slice_spacing_mm=data.slice_spacing_mm,
         source_model=source.id if source else None,
+        expected_dsc=calibrate(network, spec, dataset, validate_on),
         software={"uteroseg": __version__, **{name: version(name) for name in _SOFTWARE}},
     )
     return save_model(network, spec, record, folder)

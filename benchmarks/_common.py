@@ -1,0 +1,61 @@
+"""What every benchmark says of itself: the machine, the versions, medians. No host names, no paths."""
+
+from __future__ import annotations
+
+import os
+import platform
+import statistics
+from collections.abc import Callable
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from time import perf_counter
+from typing import TypeVar
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+T = TypeVar("T")
+
+
+def default_data() -> Path:
+    """The real scanner data, as the tests find them."""
+    return Path(os.environ.get("UTEROSEG_TEST_DATA", REPOSITORY.parent / "shared" / "data"))
+
+
+def machine() -> dict[str, object]:
+    """Platform and cores, and how busy the machine is, without a host name."""
+    load = os.getloadavg()[0] if hasattr(os, "getloadavg") else None
+    return {
+        "platform": f"{platform.system()} {platform.machine()}",
+        "processor": _processor(),
+        "cpus": os.cpu_count(),
+        "load_1min": load and round(load, 2),
+    }
+
+
+def versions(*packages: str) -> dict[str, str]:
+    """Python's version and those of packages."""
+    found = {"python": platform.python_version()}
+    for package in packages:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            found[package] = "not installed"
+    return found
+
+
+def timed(work: Callable[[], T]) -> tuple[float, T]:
+    """Seconds that it takes, and its result."""
+    start = perf_counter()
+    result = work()
+    return perf_counter() - start, result
+
+
+def median_s(work: Callable[[], object], runs: int) -> float:
+    """Median seconds of several runs."""
+    return statistics.median(timed(work)[0] for _ in range(runs))
+
+
+def _processor() -> str:
+    info = Path("/proc/cpuinfo")
+    lines = info.read_text("utf-8").splitlines() if info.is_file() else []
+    names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.processor()

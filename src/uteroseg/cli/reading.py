@@ -1,0 +1,48 @@
+"""Options that say how DICOM studies are read, shared by the verbs that read them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from uteroseg.errors import UserError
+
+if TYPE_CHECKING:
+    from uteroseg.dicom.assemble import Reading
+
+BValues = Annotated[
+    str | None,
+    typer.Option(help="b-values in the order of acquisition ('0,500,1000'), where no header holds them."),
+]
+DropIncomplete = Annotated[
+    bool,
+    typer.Option(
+        "--drop-incomplete", help="Leave out b-values with missing or double slices, not the whole study."
+    ),
+]
+Align = Annotated[
+    bool, typer.Option("--align", help="Align the images of the b-values in plane, against motion.")
+]
+AdcBMin = Annotated[
+    float, typer.Option(help="Leave images of lower b-values (s/mm²) out of the ADC fit.", min=0)
+]
+
+
+def reading_of(b_values: str | None, drop_incomplete: bool, align: bool, adc_b_min: float) -> Reading:
+    """How studies are to be read; raises UserError where the b-values are none."""
+    from uteroseg.dicom.assemble import Reading
+
+    return Reading(_numbers(b_values), drop_incomplete, align, adc_b_min)
+
+
+def _numbers(text: str | None) -> tuple[float, ...]:
+    try:
+        values = tuple(float(number) for number in text.split(",")) if text else ()
+    except ValueError:
+        values = (-1.0,)
+    if len(set(values)) != len(values) or any(value < 0 for value in values):
+        raise UserError(
+            f"--b-values is {text!r}.", expected="numbers such as 0,500,1000.", fix="correct --b-values."
+        )
+    return values
