@@ -1,11 +1,12 @@
 from __future__ import annotations
 
+import stat
 from pathlib import Path
 
 import pytest
 
 from uteroseg.errors import UserError
-from uteroseg.files import staged_folder, write_text
+from uteroseg.files import read_json, staged_folder, write_text
 
 
 def test_a_file_is_replaced_and_nothing_else_is_left(tmp_path: Path) -> None:
@@ -52,3 +53,15 @@ def test_a_folder_that_holds_something_is_refused_before_anything_is_written(tmp
     with pytest.raises(UserError, match="holds something already"), staged_folder(tmp_path):
         pytest.fail("the folder was given out")
     assert [p.name for p in tmp_path.iterdir()] == ["mine"]
+
+
+@pytest.mark.parametrize(("text", "problem"), [("{broken", "cannot be read"), ("[1]", "holds a list")])
+def test_json_that_is_no_object_is_refused_by_name(tmp_path, text, problem):
+    (tmp_path / "a.json").write_text(text)
+    with pytest.raises(UserError, match=problem):
+        read_json(tmp_path / "a.json")
+
+
+def test_private_text_is_its_owners_alone(tmp_path):
+    write_text(tmp_path / "a", "secret", private=True)
+    assert stat.S_IMODE((tmp_path / "a").stat().st_mode) == 0o600

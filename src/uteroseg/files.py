@@ -31,6 +31,31 @@ def write_json(path: Path, values: Mapping[str, Any]) -> None:
     write_text(path, json.dumps(values, indent=2, ensure_ascii=False) + "\n")
 
 
+def read_json(path: Path) -> dict[str, Any]:
+    """Read a JSON object.
+
+    Raises
+    ------
+    UserError
+        If the file is not one, or cannot be read.
+    """
+    try:
+        values = json.loads(path.read_text("utf-8"))
+    except (OSError, ValueError) as error:
+        raise _no_object(path, str(error)) from error
+    if not isinstance(values, dict):
+        raise _no_object(path, f"it holds a {type(values).__name__}")
+    return values
+
+
+def _no_object(path: Path, problem: str) -> UserError:
+    return UserError(
+        f"{path} cannot be read ({problem}).",
+        expected="a JSON object, as uteroseg wrote it.",
+        fix="restore the file from a copy, or make it again.",
+    )
+
+
 @contextmanager
 def staged_folder(target: Path) -> Iterator[Path]:
     """Give an empty folder to fill; on leaving without an error it becomes the target.

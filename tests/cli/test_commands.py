@@ -4,26 +4,10 @@ import shutil
 import subprocess
 import sys
 
-import pytest
-
 from tests import tiny
-from uteroseg.cli.main import main
+from tests.dicom.build import Recipe, write_series
 from uteroseg.dataset.store import Dataset
 from uteroseg.phantom.dicom_files import write_dicom
-
-
-@pytest.fixture
-def run(capsys, monkeypatch):
-    """Run a command in this process; its exit code, standard output and standard error."""
-
-    def run(*arguments):
-        monkeypatch.setattr(sys, "argv", ["uteroseg", *map(str, arguments)])
-        with pytest.raises(SystemExit) as end:
-            main()
-        captured = capsys.readouterr()
-        return end.value.code or 0, captured.out, captured.err
-
-    return run
 
 
 def refused(result, *words):
@@ -69,6 +53,23 @@ def test_ingest_dry_run_says_why_each_series_is_used_or_not(run, real_data, tmp_
     ]
     code, out, _ = run("ingest", source, tmp_path / "d", "--cohort", "male", "--dry-run")
     assert out.count("not used") == 2
+    assert "readable" in out
+
+
+def test_a_dry_run_names_what_would_be_refused_and_series_of_other_studies(run, tmp_path):
+    write_series(tmp_path / "in" / "a", Recipe())[7].unlink()
+    t2 = {"image_type": ("ORIGINAL", "PRIMARY", "M"), "description": "t2", "dialect": lambda ds, b: None}
+    write_series(tmp_path / "in" / "b", Recipe((0,), **t2))
+    arguments = ("ingest", tmp_path / "in", tmp_path / "d", "--cohort", "c", "--dry-run")
+    code, out, _ = run(*arguments)
+    assert code == 2
+    assert "no image for b 500" in out
+    assert "not used  series 3 (t2), 5 files: its DICOM study has no diffusion series" in out
+    code, out, _ = run(*arguments, "--drop-incomplete")
+    assert code == 0
+    assert "b 0, 1000 s/mm²" in out
+    assert "left out b 500" in out
+    assert not (tmp_path / "d").exists()
 
 
 def test_ingest_says_what_was_added_and_where_b_values_were_read(run, real_data, tmp_path):
@@ -145,20 +146,13 @@ def test_train_adapt_predict_evaluate_in_a_row(run, tiny_cohorts, tmp_path):
     code, out, _ = run("evaluate", root, "--predictions", tmp_path / "p", "-o", tmp_path / "e")
     assert code == 0
     assert "pooled: mean DSC" in out
-    assert {p.name for p in (tmp_path / "e").iterdir()} == {"cases.csv", "summary.json"}
-
-
-def test_a_missing_prediction_is_listed_and_the_exit_code_says_it(run, tiny_cohorts, tmp_path):
-    (tmp_path / "p").mkdir()
-    cases = tiny_cohorts.cases(split="test")
-    for case in cases[:3]:
-        shutil.copy(tiny_cohorts.root / case.annotation("nii.gz"), tmp_path / "p" / f"{case}.nii.gz")
-    code, out, err = run(
-        "evaluate", tiny_cohorts.root, "--predictions", tmp_path / "p", "-o", tmp_path / "e", "--json"
-    )
-    assert code == 2
-    assert json.loads(out)["dsc"]["pooled"] == {"patients": 3, "mean": 1.0, "missed_tumours": 0}
-    assert f"1 of 4 cases could not be measured:\n{cases[3]}" in err
+    assert {p.name for p in (tmp_path / "e").iterdir()} == {
+        "cases.csv",
+        "summary.json",
+        "table.md",
+        "table.tex",
+        "figures",
+    }
 
 
 def test_a_case_without_a_mask_stops_training(run, tmp_path):
@@ -208,3 +202,38 @@ def test_b_values_that_are_no_numbers_are_refused(run, tmp_path):
         refused(
             run("ingest", tmp_path, tmp_path / "d", "--cohort", "uterine", f"--b-values={text}"), "--b-values"
         )
+
+
+def test_an_incomplete_b_value_is_refused_by_name_or_left_out_on_request(run, tmp_path):
+    write_series(tmp_path / "in", Recipe())[7].unlink()
+    where = "(-30.0, 20.0, -47.0) mm"
+    code, out, _ = run("ingest", tmp_path / "in", tmp_path / "refused", "--cohort", "uterine")
+    assert code == 2
+    assert f"no image for b 500 at {where}" in out
+    assert not (tmp_path / "refused").exists()
+    code, out, _ = run("ingest", tmp_path / "in", tmp_path / "d", "--cohort", "uterine", "--drop-incomplete")
+    assert code == 0
+    assert "b 0, 1000 s/mm²" in out
+    assert f"left out b 500: no image at {where}" in out
+    sidecar = json.loads((tmp_path / "d/sub-0001/dwi/sub-0001_dwi.json").read_text())
+    assert sidecar["b_values_left_out"] == {"500": f"no image at {where}"}
+
+
+def test_dicom_options_are_refused_where_the_input_is_not_dicom(run, tiny_cohorts, tiny_model, tmp_path):
+    result = run("predict", tiny_cohorts.root, "-m", tiny_model, "-o", tmp_path / "out", "--adc-b-min", 100)
+    refused(result, "is not a folder or zip archive of DICOM files")
+    assert not (tmp_path / "out").exists()
+
+
+def test_predict_reads_dicom_as_it_is_told_to(run, tiny_model, tmp_path):
+    write_series(tmp_path / "in", Recipe((0, 400, 800)))[7].unlink()
+    code, _, _ = run("predict", tmp_path / "in", "-m", tiny_model, "-o", tmp_path / "refused")
+    assert code == 2
+    code, out, _ = run(
+        "predict", tmp_path / "in", "-m", tiny_model, "-o", tmp_path / "out", "--drop-incomplete", "--json"
+    )
+    assert code == 0
+    (study,) = json.loads(out)["studies"]
+    result = json.loads((tmp_path / "out" / study["case"] / "result.json").read_text())
+    assert result["b_values"] == [0, 800]
+    assert (tmp_path / "out" / study["case"] / "seg.dcm").is_file()

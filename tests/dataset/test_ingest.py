@@ -140,9 +140,10 @@ def test_a_wrong_annotation_table_is_refused_before_anything_is_written(
     assert not (tmp_path / "out").exists()
 
 
-def test_a_cohort_needs_a_plain_name(prostatex, tmp_path):
+@pytest.mark.parametrize("name", ["../etc", "", "pooled", "gebärmutter"])
+def test_a_cohort_needs_a_plain_name(prostatex, tmp_path, name):
     with pytest.raises(UserError, match="cannot name a cohort"):
-        ingest(prostatex, tmp_path / "out", cohort="../etc")
+        ingest(prostatex, tmp_path / "out", cohort=name)
 
 
 def test_real_patients_join_virtual_ones_and_the_key_must_stay(prostatex, tmp_path):

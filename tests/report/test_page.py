@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import base64
+import json
 import re
 from html.parser import HTMLParser
 from pathlib import Path
@@ -47,7 +48,7 @@ def page(html: str) -> Page:
 def test_the_report_lies_in_the_folder_and_nothing_else_is_left(tmp_path: Path) -> None:
     write_experiment(tmp_path, sizes=(0, 5))
     assert write_report(tmp_path) == tmp_path / "report.html"
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["report.html", "runs"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["report.html", "runs", "summary.json"]
 
 
 def test_the_report_fetches_nothing(html: str, page: Page) -> None:
@@ -75,16 +76,57 @@ def test_the_report_says_what_it_must(page: Page) -> None:
     text = " ".join(page.text.split())
     assert text.count(RESEARCH_USE) == 2
     assert EMPTY_RULE in text
-    assert "With 13 uterine cases the pooled DSC rose from" in text
+    assert "With 13 uterine cases the pooled DSC of 24 test patients rose from" in text
     assert {"truth", "prediction"} <= set(text.split())
     for said in (
         "Intel Xeon, 2 cores",
         "torch 2.11.0",
         "24 cases, the worst first",
-        "2000 resamples",
+        "10,000 resamples",
         "ea00130a7",
     ):
         assert said in text
+
+
+def test_the_report_names_unit_family_correction_and_forgetting(page: Page) -> None:
+    text = " ".join(page.text.split())
+    for said in (
+        "The unit is the patient",
+        "each number of uterine cases (2, 5, 13) against none, on the DSC pooled over all 24 test patients",
+        "adjusted after Holm over the whole family",
+        "Wilcoxon signed-rank",
+        "rank-biserial correlation",
+        "BCa",
+        "cervical (forgetting)",
+        "By histology and volume",
+        "tertiles of the true volume over the test patients with a tumour, cut at",
+    ):
+        assert said in text
+
+
+def test_one_training_and_few_patients_are_said_to_be_that(page: Page, tmp_path: Path) -> None:
+    text = " ".join(page.text.split())
+    assert "Each model was trained once (one seed)" in text
+    assert "fewer than 10 patients (here 8 cervical patients)" in text
+    write_experiment(tmp_path, sizes=(0, 5), seeds=(0, 1), patients={"source": 10, "target": 10})
+    more = write_report(tmp_path).read_text(encoding="utf-8")
+    assert "trained once" not in more
+    assert "too narrow" not in more
+
+
+def test_machines_read_what_the_page_shows(experiment: Path, page: Page) -> None:
+    found = json.loads((experiment / "summary.json").read_text(encoding="utf-8"))
+    assert found["comparisons"]["family"] in " ".join(page.text.split())
+    (last,) = [row for row in found["dsc"] if (row["target_cases"], row["test_set"]) == (13, "pooled")]
+    assert f"rose from 0.40 to {last['dsc_mean']:.2f}" in " ".join(page.text.split())
+
+
+def test_without_a_start_or_strata_those_sections_are_left_out(tmp_path: Path) -> None:
+    write_experiment(tmp_path, sizes=(5,), patients={"target": 1})
+    html = write_report(tmp_path).read_text(encoding="utf-8")
+    assert "Change against" not in html
+    assert "<dt>Comparisons" not in html
+    assert "Stratum" not in html
 
 
 def test_virtual_patients_are_labelled(page: Page) -> None:

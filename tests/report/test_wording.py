@@ -6,8 +6,19 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from uteroseg.report.wording import answer, cases_of, count, interval, leading_strategy
+from uteroseg.report.wording import (
+    answer,
+    cases_of,
+    cautions,
+    count,
+    difference,
+    difference_interval,
+    interval,
+    leading_strategy,
+    p_value,
+)
 
+PATIENTS = {"source": 8, "target": 16, "pooled": 24}
 COHORTS = {"source_cohort": "cervical", "target_cohort": "uterine"}
 
 
@@ -21,6 +32,8 @@ def summary(*points: tuple[str, int, float, float, float, float], sets: tuple[st
                 "strategy": strategy,
                 "target_cases": size,
                 "test_set": test_set,
+                "patients": PATIENTS[test_set],
+                "seeds": 1,
                 "dsc_mean": mean,
                 "dsc_low": mean - 0.05,
                 "dsc_high": mean + 0.05,
@@ -38,9 +51,10 @@ def test_the_answer_is_three_sentences_from_the_numbers() -> None:
         ("none", 0, 0.79, 0.34, 0.49, 4), ("early", 5, 0.8, 0.5, 0.6, 2), ("early", 13, 0.76, 0.68, 0.71, 1)
     )
     assert answer(table, **COHORTS) == [
-        "With 13 uterine cases the pooled DSC rose from 0.49 to 0.71 (95 % interval 0.66 to 0.76).",
-        "On the uterine patients it rose from 0.34 to 0.68; "
-        "on the cervical patients it fell from 0.79 to 0.76.",
+        "With 13 uterine cases the pooled DSC of 24 test patients rose from 0.49 to 0.71 "
+        "(95 % interval 0.66 to 0.76).",
+        "On the 16 uterine patients it rose from 0.34 to 0.68; "
+        "on the 8 cervical patients it fell from 0.79 to 0.76.",
         "Of 24 tumours 1 was missed, against 4 without uterine cases.",
     ]
 
@@ -57,12 +71,12 @@ def test_a_higher_value_on_the_way_is_not_hidden() -> None:
 
 def test_one_number_of_cases_is_stated_without_a_comparison() -> None:
     assert answer(summary(("a", 1, 0.8, 0.5, 0.6, 0)), **COHORTS) == [
-        "With 1 uterine case the pooled DSC is 0.60 (95 % interval 0.55 to 0.65).",
-        "On the uterine patients it is 0.50; on the cervical patients it is 0.80.",
+        "With 1 uterine case the pooled DSC of 24 test patients is 0.60 (95 % interval 0.55 to 0.65).",
+        "On the 16 uterine patients it is 0.50; on the 8 cervical patients it is 0.80.",
         "Of 24 tumours none was missed.",
     ]
     assert answer(summary(("a", 0, 0.8, 0.5, 0.6, 2)), **COHORTS)[0].startswith(
-        "Without uterine cases the pooled DSC is"
+        "Without uterine cases the pooled DSC of 24 test patients is"
     )
 
 
@@ -79,8 +93,44 @@ def test_the_leading_strategy_is_named_as_the_best_of_several() -> None:
 
 def test_without_an_interval_none_is_claimed() -> None:
     table = summary(("a", 5, 0.8, 0.5, 0.6, 1)).assign(dsc_low=math.nan, dsc_high=math.nan)
-    assert answer(table, **COHORTS)[0] == "With 5 uterine cases the pooled DSC is 0.60."
-    assert interval(math.nan, math.nan) == "–"
+    assert answer(table, **COHORTS)[0] == "With 5 uterine cases the pooled DSC of 24 test patients is 0.60."
+    assert interval(math.nan, math.nan, "none") == "–"
+    assert difference_interval(math.nan, math.nan, "none") == "–"
+
+
+def test_an_interval_that_is_not_bca_is_marked() -> None:
+    assert interval(0.5, 0.625, "BCa") == "0.50–0.62"
+    assert interval(0.5, 0.5, "percentile") == "0.50–0.50*"
+    assert difference_interval(-0.25, 0.1, "BCa") == "−0.25 to +0.10"
+    assert difference_interval(0.0, 0.0, "percentile") == "0.00 to 0.00*"
+
+
+@pytest.mark.parametrize(
+    ("value", "written"),
+    [(0.214, "+0.21"), (-0.214, "−0.21"), (0.001, "0.00"), (-0.001, "0.00"), (0, "0.00"), (-1, "−1.00")],
+)
+def test_differences_have_a_sign_unless_they_round_to_none(value: float, written: str) -> None:
+    assert difference(value) == written
+
+
+@pytest.mark.parametrize(
+    ("p", "written"), [(0.0009, "< 0.001"), (0.001, "0.001"), (0.0499, "0.050"), (1.0, "1.000")]
+)
+def test_p_values_have_three_decimals(p: float, written: str) -> None:
+    assert p_value(p) == written
+
+
+def test_few_patients_and_few_seeds_are_cautioned_about() -> None:
+    table = summary(("none", 0, 0.8, 0.5, 0.6, 2), ("a", 5, 0.8, 0.5, 0.6, 2))
+    one_seed, few = cautions(table, **COHORTS)
+    assert one_seed.startswith("Each model was trained once")
+    assert "fewer than 10 patients (here 8 cervical patients)" in few
+    assert cautions(table.assign(seeds=3, patients=20), **COHORTS) == []
+    mixed = cautions(table.assign(seeds=[1, 1, 1, 3, 3, 3], patients=20), **COHORTS)
+    assert mixed == ["Some models were trained once (one seed), others several times."]
+    assert "1 cervical patient and 1 uterine patient" in cautions(table.assign(patients=1), **COHORTS)[1]
+    only_target = summary(("a", 5, 0, 0.5, 0.5, 1), sets=("target", "pooled"))
+    assert len(cautions(only_target, **COHORTS)) == 1
 
 
 @pytest.mark.parametrize(("number", "written"), [(3.0, "3"), (4 / 3, "1.3"), (0, "0")])

@@ -37,14 +37,21 @@ def test_rows_survive_the_round_trip_exactly(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == [tmp_path / "cases.csv"]
 
 
-@pytest.mark.parametrize("defect", [{"dcs": 0.5}, None])
-def test_writing_other_columns_is_a_programming_error(
-    tmp_path: Path, defect: dict[str, float] | None
-) -> None:
-    wrong = row() | defect if defect else {name: value for name, value in row().items() if name != "dsc"}
-    with pytest.raises(ValueError, match=r"other columns: \['d"):
-        write_cases(tmp_path / "cases.csv", [wrong])
-    assert not list(tmp_path.iterdir())
+def test_rows_with_unlike_columns_are_a_programming_error(tmp_path: Path) -> None:
+    without = {name: value for name, value in row().items() if name != "dsc"}
+    with pytest.raises(ValueError, match=r"lacks the columns \['dsc'\]"):
+        write_cases(tmp_path / "cases.csv", [without])
+    with pytest.raises(ValueError, match=r"lacks the columns \['hd95_mm'\]"):
+        write_cases(tmp_path / "cases.csv", [row(case="a") | {"hd95_mm": 3.5}, row(case="b")])
+    assert not (tmp_path / "cases.csv").exists()
+
+
+def test_further_measures_are_written_too_and_may_be_undefined(tmp_path: Path) -> None:
+    further = [{"hd95_mm": 3.5, "volume_error_percent": None}, {"hd95_mm": 1.0, "volume_error_percent": 2.0}]
+    write_cases(tmp_path / "cases.csv", [row(case=c) | f for c, f in zip("ab", further, strict=True)])
+    table = read_cases(tmp_path / "cases.csv")
+    assert list(table["hd95_mm"]) == ["3.5", "1.0"]
+    assert list(table["volume_error_percent"]) == ["", "2.0"]
 
 
 @pytest.mark.parametrize(

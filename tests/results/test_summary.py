@@ -6,7 +6,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from uteroseg.evaluation.bootstrap import percentile_interval
+from uteroseg.evaluation.statistics import mean_interval
 from uteroseg.results.summary import curves, per_patient, summarise
 
 from .rows import row
@@ -46,7 +46,9 @@ def test_the_unit_is_the_patient_and_pooled_is_the_mean_over_all_patients() -> N
     assert pooled["dsc_mean"] != pytest.approx((0.9 + 0.4) / 2), "the mean of the cohorts' means"
     assert pooled["dsc_median"] == pytest.approx(0.5)
     assert (pooled["patients"], pooled["tumours"], pooled["missed_tumours"], pooled["seeds"]) == (4, 5, 1, 1)
-    assert (pooled["dsc_low"], pooled["dsc_high"]) == percentile_interval([0.9, 0.4, 0.6, 0.2])
+    interval = mean_interval([0.9, 0.4, 0.6, 0.2])
+    assert (pooled["dsc_low"], pooled["dsc_high"]) == pytest.approx((interval.low, interval.high))
+    assert pooled["dsc_interval"] == "BCa"
 
 
 def test_a_false_alarm_without_a_tumour_counts_in_the_mean_but_not_as_a_missed_tumour() -> None:
@@ -80,6 +82,7 @@ def test_one_patient_has_a_mean_and_no_interval() -> None:
     source = cell(summarise(WORKED), "source")
     assert math.isnan(source["dsc_low"])
     assert math.isnan(source["dsc_high"])
+    assert source["dsc_interval"] == "none"
 
 
 def test_a_test_set_without_patients_has_no_row() -> None:
@@ -96,6 +99,13 @@ def test_patients_are_averaged_over_cases_before_seeds() -> None:
         cases(case("t1", 0.2, case="a"), case("t1", 0.4, case="b"), case("t1", 0.9, case="a", seed=1))
     )
     assert patients["dsc"].tolist() == pytest.approx([(0.3 + 0.9) / 2])
+
+
+def test_patients_of_every_model_and_test_set_are_kept_apart() -> None:
+    patients = per_patient(pd.concat([WORKED, WORKED.assign(strategy="other", dsc=0.0)]))
+    assert len(patients) == 8
+    assert patients["participant"].tolist()[:4] == ["s1", "t1", "t2", "t3"]
+    assert set(patients.loc[patients["strategy"] == "other", "dsc"]) == {0.0}
 
 
 def points(table: pd.DataFrame) -> dict[str, list[int]]:

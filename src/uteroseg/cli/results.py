@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -15,41 +15,58 @@ from uteroseg.cli.data import DatasetFolder
 def evaluate(
     dataset: DatasetFolder,
     predictions: Annotated[
-        Path, typer.Option(help="Folder with <case>/mask.nii.gz or <case>.nii.gz for each case.")
+        Path,
+        typer.Option(
+            help="Folder of masks as 'predict' or nnU-Net (<case>.nii.gz) writes them, or SEG (<case>.dcm)."
+        ),
     ],
     output: Annotated[Path, typer.Option("--output", "-o", help="Folder to write; new or empty.")],
     split: Annotated[str, typer.Option(help="Which patients: train, test or all.")] = "test",
+    label: Annotated[
+        int | None, typer.Option(help="The tumour's value in the masks, where they are not 0 and 1.", min=1)
+    ] = None,
+    tolerance: Annotated[float, typer.Option(help="Tolerance of the NSD, mm.", min=0)] = 2.0,
     json: Json = False,
 ) -> None:
-    """Measure predicted masks against a dataset's annotations."""
+    """Measure masks, whoever made them, against a dataset's annotations."""
     from uteroseg.dataset.store import Dataset
-    from uteroseg.evaluation.cases import measure_cases, predicted_mask, require_cases, summarise, write_rows
-    from uteroseg.files import require_new, staged_folder, write_json
+    from uteroseg.evaluation.assess import assess
+    from uteroseg.evaluation.predictions import Predictions
+    from uteroseg.files import require_new, staged_folder
+    from uteroseg.report.evaluation import write_evaluation
 
     require_new(output)
-    store = Dataset.open(dataset)
-    cases = require_cases(store, split)
+    store, masks = Dataset.open(dataset), Predictions.find(predictions, label=label)
     with progress() as update:
-        rows, problems = measure_cases(
+        assessed = assess(
             store,
-            cases,
-            lambda case: predicted_mask(predictions, case),
-            lambda done: update("cases", done, len(cases), ""),
+            masks,
+            split=split,
+            tolerance_mm=tolerance,
+            on_case=lambda done, total: update("cases", done, total, ""),
         )
-    summary = {**summarise(rows), "problems": problems}
     with staged_folder(output) as stage:
-        write_rows(stage / "cases.csv", rows)
-        write_json(stage / "summary.json", summary)
-    lines = [
-        f"{name}: mean DSC {group['mean']:.3f}, {group['patients']} patients, "
-        f"{group['missed_tumours']} missed tumours"
-        for name, group in summary["dsc"].items()
-        if group["patients"]
-    ]
-    print_result(summary, "\n".join([*lines, f"{output / 'cases.csv'}. {RESEARCH_USE}"]), as_json=json)
-    if problems:
-        warn("\n".join([f"{len(problems)} of {len(cases)} cases could not be measured:", *problems]))
+        write_evaluation(stage, store, assessed.rows, assessed.summary, masks.mask)
+    lines = [_group_text(name, group) for name, group in assessed.summary["groups"].items()]
+    print_result(
+        assessed.summary,
+        "\n".join([*lines, f"{output}: cases.csv, summary.json, tables, figures. {RESEARCH_USE}"]),
+        as_json=json,
+    )
+    if assessed.problems:
+        warn("\n".join([f"{len(assessed.problems)} masks or cases do not count:", *assessed.problems]))
         raise typer.Exit(2)
+
+
+def _group_text(name: str, group: dict[str, Any]) -> str:
+    if not group["patients"]:
+        return f"{name}: nothing was measured"
+    dsc, distance = group["dsc"], group["hd95_mm"]
+    return (
+        f"{name}: mean DSC {dsc['mean']:.3f}, median {dsc['median']:.3f}, "
+        f"median HD95 {distance['median']:.1f} mm, {group['patients']} patients, "
+        f"{group['missed_tumours']} of {group['tumours']} tumours missed"
+    )
 
 
 def report(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
@@ -248,9 +249,9 @@ def _require_known_studies(rows: Sequence[Annotation], studies: Sequence[FoundSt
 
 
 def _require_name(cohort: str) -> None:
-    if not cohort.replace("_", "").replace("-", "").isalnum():
+    if not re.fullmatch(r"[A-Za-z0-9_-]+", cohort) or cohort == "pooled":
         raise UserError(
             f"{cohort!r} cannot name a cohort.",
-            expected="letters, digits, - and _ only, such as 'uterine'.",
+            expected="letters a to z, digits, - and _, such as 'uterine'; 'pooled' means all cohorts.",
             fix="correct --cohort.",
         )

@@ -20,10 +20,25 @@ DESCRIPTIONS = {
     "cohort": "Named set of patients",
     "split": "train or test, assigned by patient",
     "site": "Organ of the tumour",
-    "histology": "Histological type",
+    "histology": "Histological type; none in a patient without a tumour",
     "source": "virtual (simulated) or dicom (scanner files)",
     "source_key": "Keyed hash of the patient's identifier, so that more of the same patient is recognised",
 }
+
+
+VIRTUAL_COLUMNS: Mapping[str, Mapping[str, str]] = {
+    "age": {"Description": "Age", "Units": "year"},
+    "volume_ml": {
+        "Description": "True volume of the tumour, necrosis included, also of what lies outside the scan",
+        "Units": "mL",
+    },
+    "invasion": {
+        "Description": "How far the tumour has grown. Cervix: stromal, exophytic, parametrial, vaginal or "
+        "corporal. Corpus: cavity, inner half or outer half of the wall, serosa"
+    },
+    "scanner": {"Description": "Virtual scanner of the patient's first study"},
+}
+"""Columns of virtual patients beyond those of every dataset, as in ``participants.json``."""
 
 
 @dataclass(frozen=True)

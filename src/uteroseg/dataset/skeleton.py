@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,14 @@ def create_empty(root: Path) -> None:
         write_json(stage / "participants.json", columns)
         write_text(stage / "README", readme)
         write_text(stage / ".bidsignore", ".incoming*\n")
+
+
+def describe_columns(root: Path, columns: Mapping[str, Any]) -> None:
+    """Add columns to a dataset's ``participants.json``; those that are described there already stay."""
+    path = root / "participants.json"
+    known = json.loads(path.read_text("utf-8")) if path.is_file() else {}
+    if missing := {name: about for name, about in columns.items() if name not in known}:
+        write_json(path, {**known, **missing})
 
 
 def describe_derivative(folder: Path, name: str) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import re
 import tempfile
 from collections.abc import Mapping
@@ -14,9 +13,16 @@ from typing import Any
 from uteroseg.dataset.layout import ADC, CaseId
 from uteroseg.dataset.participants import Participant, read_participants, write_participants
 from uteroseg.dataset.skeleton import create_empty, describe_derivative, made_by_uteroseg
-from uteroseg.dataset.study_files import read_study, write_adc_files, write_mask_files, write_study
+from uteroseg.dataset.study_files import (
+    read_study,
+    write_adc_files,
+    write_mask_files,
+    write_readers_masks,
+    write_study,
+)
 from uteroseg.dataset.visits import Visit, enter_session, session_of
 from uteroseg.errors import UserError
+from uteroseg.files import read_json
 from uteroseg.imaging.nifti import read_mask
 from uteroseg.imaging.study import DwiStudy, Mask
 
@@ -36,6 +42,8 @@ class NewCase:
         The tumour on the study's grid.
     annotation : mapping
         Fields of the mask's sidecar (``reader``, ``tool``, ``annotation_source``).
+    readers : mapping
+        Masks of further readers by their names, which stand beside the truth.
     examination_key : str
         Tells the examination (DICOM study) that the study belongs to.
     visit : Visit, optional
@@ -49,6 +57,7 @@ class NewCase:
     study_key: str
     mask: Mask | None = None
     annotation: Mapping[str, Any] = field(default_factory=dict)
+    readers: Mapping[str, Mask] = field(default_factory=dict)
     examination_key: str = ""
     visit: Visit | None = None
     with_adc: bool = False
@@ -200,13 +209,14 @@ class Dataset:
         The participant's row comes first and the image last, so a killed run leaves at most a participant
         without a case, which the same command completes.
         """
-        if new.mask is not None:
-            _require_same_grid(new.mask, new.study)
+        for mask in (*([new.mask] if new.mask else []), *new.readers.values()):
+            _require_same_grid(mask, new.study)
         participant = self._participant_for(new.participant)
         case = self._free_case(participant.participant_id, new.visit)
         with tempfile.TemporaryDirectory(dir=self.root, prefix=".incoming") as stage:
             if new.mask is not None:
                 write_mask_files(Path(stage) / case.annotation("nii.gz"), new.mask, new.annotation)
+            write_readers_masks(Path(stage), case, new.readers, new.annotation)
             if new.with_adc:
                 describe_derivative(Path(stage) / ADC, "ADC maps")
                 adc, residual = (Path(stage) / path for path in (case.adc("nii.gz"), case.adc_residual))
@@ -235,6 +245,13 @@ class Dataset:
             write_mask_files(Path(stage) / image, mask, sidecar)
             _move(Path(stage), self.root, last=image)
 
+    def add_reader(self, case: CaseId, reader: str, mask: Mask, sidecar: Mapping[str, Any]) -> None:
+        """Write a further reader's mask of a case, whole or not at all."""
+        _require_same_grid(mask, self.load_study(case))
+        with tempfile.TemporaryDirectory(dir=self.root, prefix=".incoming") as stage:
+            write_readers_masks(Path(stage), case, {reader: mask}, sidecar)
+            _move(Path(stage), self.root, last=case.readers_annotation(reader))
+
     def save_participants(self) -> None:
         """Write ``participants.tsv``."""
         write_participants(self.root / "participants.tsv", self.participants.values())
@@ -252,7 +269,7 @@ class Dataset:
     def sidecar(self, case: CaseId) -> Mapping[str, Any]:
         """What is written beside a case's images: scanner fields, keyed hashes; empty where nothing is."""
         path = self.root / case.dwi("json")
-        return json.loads(path.read_text("utf-8")) if path.is_file() else {}
+        return read_json(path) if path.is_file() else {}
 
     def _cases_of(self, participant: str) -> list[CaseId]:
         images = (self.root / participant).glob("**/dwi/*_dwi.nii.gz")

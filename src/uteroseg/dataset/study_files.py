@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from uteroseg.dataset.layout import CaseId
 from uteroseg.errors import UserError
-from uteroseg.files import write_json, write_text
+from uteroseg.files import read_json, write_json, write_text
 from uteroseg.imaging.diffusion import residual
 from uteroseg.imaging.nifti import read_image, write_image, write_mask
 from uteroseg.imaging.study import DwiStudy, Mask
@@ -65,6 +65,14 @@ def write_mask_files(path: Path, mask: Mask, sidecar: Mapping[str, Any]) -> None
     write_json(_companion(path, "json"), sidecar)
 
 
+def write_readers_masks(
+    root: Path, case: CaseId, readers: Mapping[str, Mask], sidecar: Mapping[str, Any]
+) -> None:
+    """Write the masks of single readers, each with the fields of the sidecar and the reader's name."""
+    for reader, mask in readers.items():
+        write_mask_files(root / case.readers_annotation(reader), mask, {**sidecar, "reader": reader})
+
+
 def read_study(dwi: Path, *, scanner_adc: Path | None = None) -> DwiStudy:
     """Read a study from NIfTI with ``.bval`` (and, if they are there, ``.json`` and a scanner ADC map).
 
@@ -96,7 +104,7 @@ def read_study(dwi: Path, *, scanner_adc: Path | None = None) -> DwiStudy:
         adc_geometry.require_same(
             geometry, what=f"{scanner_adc} and {dwi.name}", fix="ingest the study again."
         )
-    acquisition = json.loads(sidecar.read_text("utf-8")) if sidecar.is_file() else {}
+    acquisition = read_json(sidecar) if sidecar.is_file() else {}
     return DwiStudy(
         signal=signal[order],
         b_values=tuple(float(b_values[i]) for i in order),

@@ -1,24 +1,39 @@
-"""Measure a model's masks against a dataset's, case by case, and sum them up by cohort."""
+"""Measure masks against a dataset's annotations, case by case; what cannot be measured is listed."""
 
 from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from statistics import fmean
 from typing import Any
 
-from uteroseg import RESEARCH_USE
 from uteroseg.dataset.layout import CaseId
 from uteroseg.dataset.store import Dataset
 from uteroseg.errors import UserError
-from uteroseg.evaluation.metrics import EMPTY_RULE, measure_case
+from uteroseg.evaluation.metrics import TOLERANCE_MM, measure_case
 from uteroseg.files import write_text
-from uteroseg.imaging.nifti import read_mask
+from uteroseg.imaging.geometry import Array
 from uteroseg.imaging.study import Mask
 
-POOLED = "pooled"
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What was measured, and what could not be.
+
+    Parameters
+    ----------
+    rows : list of dict
+        One per measured case: who it is and its measures.
+    problems : list of str
+        One per case or mask that does not count, naming it.
+    """
+
+    rows: list[Row] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
 
 
 def require_cases(dataset: Dataset, split: str) -> list[CaseId]:
@@ -46,101 +61,68 @@ def require_cases(dataset: Dataset, split: str) -> list[CaseId]:
 def measure_cases(
     dataset: Dataset,
     cases: Sequence[CaseId],
-    prediction_of: Callable[[CaseId], Mask],
+    mask_of: Callable[[CaseId], Mask],
+    *,
+    tolerance_mm: float = TOLERANCE_MM,
+    with_adc: bool = False,
     on_case: Callable[[int], None] = lambda done: None,
-) -> tuple[list[dict[str, Any]], list[str]]:
-    """Measure predictions against the dataset's annotations.
+) -> Measured:
+    """Measure masks against the dataset's annotations.
 
     Parameters
     ----------
     dataset : Dataset
     cases : sequence of CaseId
-    prediction_of : callable
-        Gives a case's predicted mask, or raises UserError.
+    mask_of : callable
+        Gives a case's mask, or raises UserError.
+    tolerance_mm : float
+        Of the NSD.
+    with_adc : bool
+        Measure the ADC inside both masks too.
     on_case : callable
         Told how many cases are done.
-
-    Returns
-    -------
-    rows : list of dict
-        One per measured case: who it is and its measures.
-    problems : list of str
-        One per case that could not be measured, naming it.
     """
-    rows, problems = [], []
+    measured = Measured()
     for number, case in enumerate(cases, start=1):
         on_case(number)
-        participant = dataset.participant(case)
         try:
-            measures = measure_case(prediction_of(case), dataset.load_mask(case))
+            mask = mask_of(case)
+            truth = dataset.load_mask(case)
+            adc = _adc(dataset, case, truth) if with_adc else None
+            measures = measure_case(mask, truth, tolerance_mm=tolerance_mm, adc=adc)
         except UserError as error:
-            problems.append(f"{case}: {error}")
+            measured.problems.append(f"{case}: {error}")
             continue
-        rows.append(
-            {
-                "case": str(case),
-                "participant": case.participant,
-                "cohort": participant.cohort,
-                "histology": participant.histology,
-                **measures,
-            }
-        )
-    return rows, problems
+        measured.rows.append({**_who(dataset, case), **measures})
+    return measured
 
 
-def write_rows(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Write rows as a table (CSV)."""
+def write_rows(path: Path, rows: Iterable[Mapping[str, Any]]) -> None:
+    """Write rows as a table (CSV); a cell is empty where a measure is not defined."""
+    listed = list(rows)
     text = io.StringIO()
-    table = csv.DictWriter(text, list(rows[0]) if rows else ["case"], lineterminator="\n")
+    columns = list(dict.fromkeys(name for row in listed for name in row)) or ["case"]
+    table = csv.DictWriter(text, columns, lineterminator="\n")
     table.writeheader()
-    table.writerows(rows)
+    table.writerows(listed)
     write_text(path, text.getvalue())
 
 
-def predicted_mask(folder: Path, case: CaseId) -> Mask:
-    """A case's mask in a folder of predictions, ``<case>/mask.nii.gz`` or ``<case>.nii.gz``.
-
-    Raises
-    ------
-    UserError
-        If there is none.
-    """
-    for path in (folder / str(case) / "mask.nii.gz", folder / f"{case}.nii.gz"):
-        if path.is_file():
-            return read_mask(path)
-    raise UserError(
-        f"{folder} has no prediction.",
-        expected=f"{case}/mask.nii.gz or {case}.nii.gz.",
-        fix="predict this case, or evaluate another split with --split.",
+def _adc(dataset: Dataset, case: CaseId, truth: Mask) -> Array:
+    study = dataset.load_study(case)
+    truth.geometry.require_same(
+        study.geometry, what="Truth and study", fix="move the annotation to the study's grid."
     )
+    return study.fit().adc
 
 
-def summarise(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """Mean DSC by cohort and over all patients; the unit is the patient.
-
-    Returns
-    -------
-    dict
-        ``dsc`` by cohort and ``pooled`` (mean over all patients), each with the number of ``patients`` and of
-        ``missed_tumours`` (DSC 0); and the rule for empty masks.
-    """
-    by_cohort: dict[str, list[Mapping[str, Any]]] = {}
-    for row in rows:
-        by_cohort.setdefault(row["cohort"], []).append(row)
-    groups = {**dict(sorted(by_cohort.items())), POOLED: list(rows)}
+def _who(dataset: Dataset, case: CaseId) -> Row:
+    participant, written = dataset.participant(case), dataset.sidecar(case)
+    scanner = (written.get("Manufacturer"), written.get("ManufacturersModelName"))
     return {
-        "dsc": {name: _group(members) for name, members in groups.items()},
-        "empty_masks": EMPTY_RULE,
-        "notice": RESEARCH_USE,
-    }
-
-
-def _group(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    of_patient: dict[str, list[float]] = {}
-    for row in rows:
-        of_patient.setdefault(row["participant"], []).append(row["dsc"])
-    return {
-        "patients": len(of_patient),
-        "mean": round(fmean(fmean(values) for values in of_patient.values()), 4) if rows else None,
-        "missed_tumours": sum(row["dsc"] == 0 < row["volume_ml"] for row in rows),
+        "case": str(case),
+        "participant": case.participant,
+        "cohort": participant.cohort,
+        "histology": participant.histology,
+        "scanner": " ".join(str(part) for part in scanner if part),
     }

@@ -9,9 +9,8 @@ from typing import Any, Literal
 from uteroseg.dataset.layout import CaseId
 from uteroseg.dataset.store import Dataset
 from uteroseg.errors import UserError
-from uteroseg.evaluation.cases import measure_cases, predicted_mask
-from uteroseg.imaging.diffusion import fit_adc
-from uteroseg.imaging.nifti import write_mask
+from uteroseg.evaluation.cases import measure_cases
+from uteroseg.imaging.nifti import read_mask, write_mask
 from uteroseg.imaging.study import Mask
 from uteroseg.inference.overlay import overlay
 from uteroseg.inference.predict import predict_study
@@ -42,14 +41,14 @@ def evaluate_run(
         write_mask(predictions / f"{case}.nii.gz", mask)
         return mask
 
-    rows, problems = measure_cases(dataset, cases, predict, on_case)
-    if problems:
+    measured = measure_cases(dataset, cases, predict, on_case=on_case)
+    if measured.problems:
         raise UserError(
-            f"{len(problems)} test cases could not be evaluated; the first: {problems[0]}",
+            f"{len(measured.problems)} test cases could not be evaluated; the first: {measured.problems[0]}",
             expected="test cases that can be predicted and measured.",
             fix="mend these cases, or take them out of the test split.",
         )
-    return rows
+    return measured.rows
 
 
 def draw_overlays(
@@ -68,8 +67,8 @@ def draw_overlays(
         case = CaseId.parse(row["case"])
         study, file = dataset.load_study(case), f"overlays/{place}.png"
         overlay(
-            high_b_image(study, fit_adc(study.signal, study.b_values)),
-            predicted_mask(folder / "predictions", case),
+            high_b_image(study, study.fit()),
+            read_mask(folder / "predictions" / f"{case}.nii.gz"),
             truth=dataset.load_mask(case),
             caption=f"{case} · DSC {row['dsc']:.2f}",
             tiles=1,

@@ -88,7 +88,7 @@ def read_mask(path: Path, label: int | None = None) -> Mask:
 def _open(path: Path) -> tuple[Any, Geometry]:
     """The image, its voxels not yet read, and where it lies."""
     try:
-        nifti = nib.load(path)
+        nifti: Any = nib.load(path)
         if len(nifti.shape) in (3, 4):
             return nifti, Geometry.from_nifti(nifti.shape[:3], nifti.affine)
     except FileNotFoundError:

@@ -21,7 +21,7 @@ COLOURS = {"source": "#0072B2", "target": "#D55E00", "pooled": "#1a1a1a"}
 
 _LINES = {"source": (0, (4, 1.8)), "target": (0, (1.2, 1.2)), "pooled": "solid"}
 _MARKERS = {"source": "s", "target": "^", "pooled": "o"}
-_STYLE: dict[Any, Any] = {
+STYLE: dict[Any, Any] = {
     "font.family": "DejaVu Sans",
     "font.size": 9.5,
     "svg.fonttype": "none",
@@ -66,7 +66,7 @@ def learning_curve(
     """
     names = {"source": source_cohort, "target": target_cohort, "pooled": "pooled"}
     panels = curves(summary)
-    with mpl.rc_context(_STYLE):
+    with mpl.rc_context(STYLE):
         figure = Figure(figsize=(5.7, 3.5 * len(panels)), layout=ConstrainedLayoutEngine(h_pad=0.12))
         for axes, (strategy, curve) in zip(
             figure.subplots(len(panels), squeeze=False).flat, panels.items(), strict=True

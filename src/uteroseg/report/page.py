@@ -13,14 +13,17 @@ from markupsafe import Markup
 
 from uteroseg import RESEARCH_USE
 from uteroseg.errors import UserError
-from uteroseg.evaluation.bootstrap import RESAMPLES
 from uteroseg.evaluation.metrics import EMPTY_RULE
-from uteroseg.files import write_text
+from uteroseg.evaluation.patients import UNIT
+from uteroseg.evaluation.statistics import COMPARISON_RULE, HOLM_RULE, INTERVAL_RULE
+from uteroseg.files import write_json, write_text
 from uteroseg.report.figures import COLOURS, learning_curve
-from uteroseg.report.tables import case_rows, summary_rows
-from uteroseg.report.wording import VIRTUAL_LABEL, answer, leading_strategy
+from uteroseg.report.tables import case_rows, comparison_rows, strata_rows, summary_rows
+from uteroseg.report.wording import VIRTUAL_LABEL, answer, cautions, leading_strategy
+from uteroseg.results.analysis import FILE_NAME as SUMMARY_NAME
+from uteroseg.results.analysis import Analysis, analyse, document
 from uteroseg.results.experiment import Experiment, FinishedRun, read_experiment
-from uteroseg.results.summary import curves, summarise
+from uteroseg.results.summary import curves
 
 FILE_NAME = "report.html"
 
@@ -40,7 +43,7 @@ class Picture:
 
 
 def write_report(directory: Path) -> Path:
-    """Write `report.html` of an experiment folder, whole or not at all.
+    """Write `report.html` of an experiment folder, and its figures for machines (`summary.json`).
 
     Parameters
     ----------
@@ -57,19 +60,23 @@ def write_report(directory: Path) -> Path:
     UserError
         If no run is finished, or a run's files are defective or missing.
     """
-    html = render(read_experiment(directory))
+    experiment = read_experiment(directory)
+    analysis = analyse(experiment)
+    html = render(experiment, analysis)
+    write_json(directory / SUMMARY_NAME, document(experiment, analysis))
     path = directory / FILE_NAME
     write_text(path, html)
     return path
 
 
-def render(experiment: Experiment) -> str:
+def render(experiment: Experiment, analysis: Analysis) -> str:
     """Render an experiment as a self-contained page."""
-    summary = summarise(experiment.cases)
+    summary = analysis.summary
     cohorts = {"source_cohort": experiment.source_cohort, "target_cohort": experiment.target_cohort}
     strategy = leading_strategy(summary)
     shown = _shown_run(experiment, strategy)
     sizes, rows = case_rows(experiment.cases, strategy)
+    strata_sizes, strata = strata_rows(analysis.strata, strategy)
     patients = {
         row["test_set"]: row["patients"] for row in summary.drop_duplicates("test_set").to_dict("records")
     }
@@ -86,6 +93,12 @@ def render(experiment: Experiment) -> str:
             colours=COLOURS,
             patients=patients,
             summary=summary_rows(summary),
+            cautions=cautions(summary, **cohorts),
+            comparisons=comparison_rows(analysis.comparisons),
+            family=analysis.family,
+            strata=strata,
+            strata_sizes=strata_sizes,
+            volume_tertiles=analysis.volume_tertiles_ml,
             several_strategies=summary["strategy"].nunique() > 1,
             several_panels=len(curves(summary)) > 1,
             strategy=strategy,
@@ -100,7 +113,10 @@ def render(experiment: Experiment) -> str:
             versions=sorted({pair for record in records for pair in record.versions.items()}),
             machines=sorted({record.machine for record in records}),
             empty_rule=EMPTY_RULE,
-            resamples=RESAMPLES,
+            unit=UNIT,
+            interval_rule=INTERVAL_RULE,
+            comparison_rule=COMPARISON_RULE,
+            holm_rule=HOLM_RULE,
         )
     )
 

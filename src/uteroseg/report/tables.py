@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from uteroseg.report.wording import count, interval
+from uteroseg.report.wording import count, difference, difference_interval, interval, p_value
 from uteroseg.results.summary import SETS, curves
 
 
@@ -30,6 +30,37 @@ class SummaryRow:
     target_cases: int
     seeds: int
     cells: tuple[Cell | None, ...]
+
+
+@dataclass(frozen=True)
+class Difference:
+    """A mean difference between two models on one test set."""
+
+    mean: str
+    interval: str
+
+
+@dataclass(frozen=True)
+class ComparisonRow:
+    """One strategy and number of target cases against none: the test on all patients, and forgetting."""
+
+    strategy: str
+    target_cases: int
+    pooled: Difference
+    median: str
+    effect: str
+    p: str
+    p_holm: str
+    source: Difference | None
+
+
+@dataclass(frozen=True)
+class StratumRow:
+    """One stratum: its patients, and mean DSC and interval with each number of target cases."""
+
+    stratum: str
+    patients: int
+    cells: tuple[tuple[str, str] | None, ...]
 
 
 @dataclass(frozen=True)
@@ -62,10 +93,73 @@ def summary_rows(summary: pd.DataFrame) -> list[SummaryRow]:
 def _cell(row: Mapping[Hashable, Any]) -> Cell:
     return Cell(
         mean=f"{row['dsc_mean']:.2f}",
-        interval=interval(row["dsc_low"], row["dsc_high"]),
+        interval=interval(row["dsc_low"], row["dsc_high"], row["dsc_interval"]),
         median=f"{row['dsc_median']:.2f}",
         missed=f"{count(row['missed_tumours'])} of {count(row['tumours'])}",
     )
+
+
+def comparison_rows(comparisons: pd.DataFrame) -> list[ComparisonRow]:
+    """Arrange comparisons as one row per strategy and number of target cases."""
+    rows = []
+    for _, group in comparisons.groupby(["strategy", "target_cases"]):
+        by_set = {str(row["test_set"]): row for row in group.to_dict("records")}
+        pooled = by_set["pooled"]
+        rows.append(
+            ComparisonRow(
+                strategy=pooled["strategy"],
+                target_cases=pooled["target_cases"],
+                pooled=_difference(pooled),
+                median=difference(pooled["difference_median"]),
+                effect=difference(pooled["effect"]),
+                p=p_value(pooled["p"]),
+                p_holm=p_value(pooled["p_holm"]),
+                source=_difference(by_set["source"]) if "source" in by_set else None,
+            )
+        )
+    return sorted(rows, key=lambda row: (row.target_cases, row.strategy))
+
+
+def _difference(row: Mapping[Hashable, Any]) -> Difference:
+    return Difference(
+        mean=difference(row["difference"]),
+        interval=difference_interval(
+            row["difference_low"], row["difference_high"], row["difference_interval"]
+        ),
+    )
+
+
+def strata_rows(strata: pd.DataFrame, strategy: str) -> tuple[list[int], dict[str, list[StratumRow]]]:
+    """Arrange the strata of a strategy's curve by what divides them.
+
+    Parameters
+    ----------
+    strata : DataFrame
+        As `stratify` gives it.
+    strategy : str
+
+    Returns
+    -------
+    sizes : list of int
+        The numbers of target cases, a column each.
+    rows : dict
+        By division (histology, volume, scanner). Patients are those with the most target cases.
+    """
+    if strata.empty:
+        return [], {}
+    curve = curves(strata)[strategy]
+    sizes = sorted(int(size) for size in curve["target_cases"].unique())
+    rows: dict[str, list[StratumRow]] = {}
+    for (by, stratum), group in curve.groupby(["by", "stratum"], sort=False):
+        of_size = {int(row["target_cases"]): row for row in group.to_dict("records")}
+        cells = tuple(_stratum_cell(of_size[size]) if size in of_size else None for size in sizes)
+        patients = of_size[max(of_size)]["patients"]
+        rows.setdefault(str(by), []).append(StratumRow(str(stratum), patients, cells))
+    return sizes, rows
+
+
+def _stratum_cell(row: Mapping[Hashable, Any]) -> tuple[str, str]:
+    return f"{row['dsc_mean']:.2f}", interval(row["dsc_low"], row["dsc_high"], row["dsc_interval"])
 
 
 def case_rows(cases: pd.DataFrame, strategy: str) -> tuple[list[int], list[CaseRow]]:

@@ -13,14 +13,38 @@ VIRTUAL_LABEL = (
 )
 
 
+FEW = 10
+"""Fewer patients than this are said to be few."""
+
+
 def count(number: float) -> str:
     """Write a count; a mean of counts over several seeds keeps one decimal."""
     return f"{number:.0f}" if float(number).is_integer() else f"{number:.1f}"
 
 
-def interval(low: float, high: float) -> str:
-    """Write an interval, or a dash where there is none."""
-    return "–" if math.isnan(low) else f"{low:.2f}–{high:.2f}"
+def interval(low: float, high: float, method: str) -> str:
+    """Write an interval, marked * where it is not BCa; a dash where there is none."""
+    return "–" if math.isnan(low) else f"{low:.2f}–{high:.2f}{_mark(method)}"
+
+
+def difference(value: float) -> str:
+    """Write a difference with its sign."""
+    return f"{value:+.2f}".replace("-", "−").replace("+0.00", "0.00").replace("−0.00", "0.00")
+
+
+def difference_interval(low: float, high: float, method: str) -> str:
+    """Write the interval of a difference, as `interval` does."""
+    return "–" if math.isnan(low) else f"{difference(low)} to {difference(high)}{_mark(method)}"
+
+
+def p_value(p: float) -> str:
+    """Write a p-value."""
+    return "< 0.001" if p < 0.001 else f"{p:.3f}"
+
+
+def patients_of(cohort: str, number: int) -> str:
+    """Write a number of patients."""
+    return f"{number} {cohort} patient{'' if number == 1 else 's'}"
 
 
 def cases_of(cohort: str, number: int) -> str:
@@ -35,6 +59,36 @@ def leading_strategy(summary: pd.DataFrame) -> str:
         for strategy, curve in curves(summary).items()
     }
     return max(reached, key=lambda strategy: reached[strategy])
+
+
+def cautions(summary: pd.DataFrame, *, source_cohort: str, target_cohort: str) -> list[str]:
+    """Say where few trainings or few patients make the figures say less than they seem to.
+
+    Parameters
+    ----------
+    summary : DataFrame
+        As `summarise` gives it.
+    source_cohort, target_cohort : str
+    """
+    said = []
+    if (summary["seeds"] == 1).any():
+        said.append(
+            "Each model was trained once (one seed): how much another training would differ is not known."
+            if (summary["seeds"] == 1).all()
+            else "Some models were trained once (one seed), others several times."
+        )
+    names = {"source": source_cohort, "target": target_cohort}
+    patients = summary.groupby("test_set")["patients"].max().to_dict()
+    few = [patients_of(name, patients[s]) for s, name in names.items() if patients.get(s, FEW) < FEW]
+    if few:
+        said.append(
+            f"Intervals over fewer than {FEW} patients (here {' and '.join(few)}) tend to be too narrow."
+        )
+    return said
+
+
+def _mark(method: str) -> str:
+    return "" if method == "BCa" else "*"
 
 
 def answer(summary: pd.DataFrame, *, source_cohort: str, target_cohort: str) -> list[str]:
@@ -59,10 +113,14 @@ def answer(summary: pd.DataFrame, *, source_cohort: str, target_cohort: str) -> 
         given += f" and the strategy “{strategy}”, the best of {len(panels)} on these test patients,"
     low, high = _value(end, "pooled", "dsc_low"), _value(end, "pooled", "dsc_high")
     spread = "" if math.isnan(low) else f" (95 % interval {low:.2f} to {high:.2f})"
+    all_patients = patients_of("test", int(_value(end, "pooled", "patients")))
     before = start if first != last else None
-    sentences = [f"{given} the pooled DSC {_course(before, end, 'pooled')}{spread}{_peak(curve)}."]
+    sentences = [
+        f"{given} the pooled DSC of {all_patients} {_course(before, end, 'pooled')}{spread}{_peak(curve)}."
+    ]
     apart = [
-        f"on the {name} patients it {_course(before, end, test_set)}"
+        f"on the {patients_of(name, int(_value(end, test_set, 'patients')))} "
+        f"it {_course(before, end, test_set)}"
         for test_set, name in (("target", target_cohort), ("source", source_cohort))
         if test_set in end.index
     ]

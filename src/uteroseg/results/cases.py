@@ -33,7 +33,7 @@ COLUMNS = (
     "ppv",
     "volume_error_ml",
 )
-"""Columns of `cases.csv`; a name carries its unit. Pooled is computed, never stored."""
+"""Columns that every `cases.csv` has; a name carries its unit. Pooled is computed, never stored."""
 
 TEST_SETS = ("source", "target")
 
@@ -56,19 +56,21 @@ def write_cases(path: Path, rows: Iterable[Mapping[str, Any]]) -> None:
     ----------
     path : Path
     rows : iterable of mappings
-        Each with exactly the keys `COLUMNS`.
+        Each with the keys `COLUMNS`, and further measures, the same in every row; None becomes empty.
 
     Raises
     ------
     ValueError
-        If a row has other keys.
+        If a row lacks a column.
     """
+    listed = list(rows)
+    columns = list(dict.fromkeys([*COLUMNS, *(name for row in listed for name in row)]))
     text = io.StringIO(newline="")
-    writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
+    writer = csv.DictWriter(text, columns, lineterminator="\n")
     writer.writeheader()
-    for row in rows:
-        if set(row) != set(COLUMNS):
-            raise ValueError(f"a row of cases.csv has other columns: {sorted(set(row) ^ set(COLUMNS))}")
+    for row in listed:
+        if missing := set(columns) - set(row):
+            raise ValueError(f"a row of cases.csv lacks the columns {sorted(missing)}")
         writer.writerow(row)
     write_text(path, text.getvalue())
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import pandas as pd
 
-from uteroseg.evaluation.bootstrap import percentile_interval
+from uteroseg.evaluation.patients import patient_means
+from uteroseg.evaluation.statistics import describe
 
 SETS = ("source", "target", "pooled")
 
-_CELL = ["strategy", "target_cases"]
+CELL = ["strategy", "target_cases"]
+"""What tells the models of an experiment apart; seeds are averaged."""
 
 
 def per_patient(cases: pd.DataFrame) -> pd.DataFrame:
@@ -22,12 +24,41 @@ def per_patient(cases: pd.DataFrame) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        ``strategy, target_cases, test_set, participant, dsc``.
+        ``strategy, target_cases, test_set, participant, dsc``, sorted by the first four.
     """
-    patient = [*_CELL, "test_set", "participant"]
-    within_seed = cases.groupby([*patient, "seed"], as_index=False)["dsc"].mean()
-    patients: pd.DataFrame = within_seed.groupby(patient, as_index=False)["dsc"].mean()
-    return patients
+    rows = [
+        (strategy, target_cases, test_set, participant, dsc)
+        for (strategy, target_cases, test_set), group in cases.groupby([*CELL, "test_set"])
+        for participant, dsc in sorted(
+            patient_means(zip(group["participant"], group["seed"], group["dsc"], strict=True)).items()
+        )
+    ]
+    return pd.DataFrame(rows, columns=[*CELL, "test_set", "participant", "dsc"])
+
+
+def in_set(table: pd.DataFrame, test_set: str) -> pd.DataFrame:
+    """The rows of a test set: source, target, or all of them (pooled)."""
+    return table if test_set == "pooled" else table[table["test_set"] == test_set]
+
+
+def describe_dsc(dsc: pd.Series[float]) -> dict[str, float | int | str]:
+    """Mean, interval and median of the DSC of patients, as columns.
+
+    Returns
+    -------
+    dict
+        ``patients``, ``dsc_mean``, ``dsc_low``, ``dsc_high`` (95 % bootstrap interval of the mean over
+        patients; not a number for one patient), ``dsc_interval`` (its method) and ``dsc_median``.
+    """
+    found = describe(dsc.to_numpy())
+    return {
+        "patients": found.patients,
+        "dsc_mean": found.mean,
+        "dsc_low": found.interval.low,
+        "dsc_high": found.interval.high,
+        "dsc_interval": found.interval.method,
+        "dsc_median": found.median,
+    }
 
 
 def summarise(cases: pd.DataFrame) -> pd.DataFrame:
@@ -44,35 +75,27 @@ def summarise(cases: pd.DataFrame) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        ``strategy, target_cases, test_set`` (source, target or pooled), ``patients``, ``seeds``,
-        ``dsc_mean``, ``dsc_low``, ``dsc_high`` (95 % percentile-bootstrap interval of the mean over patients;
-        not a number for one patient), ``dsc_median`` (of the patients), ``tumours`` (test cases whose truth
-        is not empty) and ``missed_tumours`` (those with a DSC of 0, the mean over seeds).
+        ``strategy, target_cases, test_set`` (source, target or pooled), ``seeds``, the columns of
+        `describe_dsc`, ``tumours`` (test cases whose truth is not empty) and ``missed_tumours`` (those with a
+        DSC of 0, the mean over seeds).
     """
     patients = per_patient(cases)
     rows = []
-    for (strategy, target_cases), cell in cases.groupby(_CELL, sort=True):
+    for (strategy, target_cases), cell in cases.groupby(CELL, sort=True):
         chosen = patients[(patients["strategy"] == strategy) & (patients["target_cases"] == target_cases)]
         for test_set in SETS:
-            members = chosen if test_set == "pooled" else chosen[chosen["test_set"] == test_set]
+            members, measured = in_set(chosen, test_set), in_set(cell, test_set)
             if members.empty:
                 continue
-            dsc = members["dsc"].to_numpy()
-            measured = cell if test_set == "pooled" else cell[cell["test_set"] == test_set]
             tumours = measured[measured["volume_ml"] > 0]
             seeds = measured["seed"].nunique()
-            low, high = percentile_interval(dsc)
             rows.append(
                 {
                     "strategy": strategy,
                     "target_cases": target_cases,
                     "test_set": test_set,
-                    "patients": len(dsc),
                     "seeds": seeds,
-                    "dsc_mean": dsc.mean(),
-                    "dsc_low": low,
-                    "dsc_high": high,
-                    "dsc_median": members["dsc"].median(),
+                    **describe_dsc(members["dsc"]),
                     "tumours": len(tumours[["test_set", "case"]].drop_duplicates()),
                     "missed_tumours": (tumours["dsc"] == 0).sum() / seeds,
                 }

@@ -1,0 +1,217 @@
+import shutil
+import warnings
+from collections import Counter
+
+import numpy as np
+import pandas as pd
+import pytest
+from statsmodels.stats.weightstats import DescrStatsW
+
+from tests import tiny
+from tests.evaluation.folders import empty, near, write_flat, write_values
+from tests.evaluation.test_summary import strict
+from tests.grids import grid
+from uteroseg.dataset.layout import CaseId
+from uteroseg.dataset.store import Dataset
+from uteroseg.errors import UserError
+from uteroseg.evaluation.assess import PARTLY_VIRTUAL, VIRTUAL, assess
+from uteroseg.evaluation.predictions import Predictions
+from uteroseg.evaluation.summary import AGREEMENT
+from uteroseg.imaging.nifti import write_mask
+
+
+@pytest.fixture(scope="module")
+def flat(tiny_cohorts, tmp_path_factory):
+    """An nnU-Net style folder, and what an evaluation of it gives."""
+    folder = write_flat(tmp_path_factory.mktemp("flat"), tiny_cohorts, tiny_cohorts.cases())
+    return folder, assess(tiny_cohorts, Predictions.find(folder), split="all")
+
+
+def relabelled(flat, target, value):
+    """The same masks with the tumour as another value, beside an organ of value 1."""
+    masks = Predictions.find(flat)
+    for name in masks.files:
+        mask = masks.mask(CaseId.parse(name))
+        values = np.where(mask.data, value, 0).astype(np.uint8)
+        values[0, 0, 0] = 1
+        write_values(target / f"{name}.nii.gz", values, mask.geometry)
+    return target
+
+
+LAYOUTS = {
+    "predict": "{case}/mask.nii.gz",
+    "nnU-Net": "{case}.nii.gz",
+    "BIDS": "sub-{number}/dwi/{case}_label-tumour_mask.nii.gz",
+}
+
+
+@pytest.mark.parametrize("layout", LAYOUTS.values(), ids=LAYOUTS)
+def test_the_same_masks_in_every_layout_give_the_same_numbers(layout, flat, tiny_cohorts, tmp_path):
+    folder = tmp_path / "derivatives" / "predictions" / "model"
+    for file in flat[0].iterdir():
+        case = file.name.removesuffix(".nii.gz")
+        target = folder / layout.format(case=case, number=case.removeprefix("sub-"))
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(file, target)
+    for name in ("dataset.json", "plans.json"):
+        (folder / name).write_text("{}")
+    assert assess(tiny_cohorts, Predictions.find(folder), split="all") == flat[1]
+
+
+def test_the_same_masks_as_one_label_of_several_give_the_same_numbers(flat, tiny_cohorts, tmp_path):
+    folder = relabelled(flat[0], tmp_path, 3)
+    assert assess(tiny_cohorts, Predictions.find(folder, label=3), split="all") == flat[1]
+    wrong = assess(tiny_cohorts, Predictions.find(folder, label=2), split="all")
+    assert wrong.rows == []
+    assert len(wrong.problems) == 10
+
+
+def test_every_case_is_measured_with_adc_and_is_called_virtual(flat):
+    assessed = flat[1]
+    assert assessed.problems == assessed.summary["problems"] == []
+    assert len(assessed.rows) == 10
+    assert Counter(row["cohort"] for row in assessed.rows) == {"cervical": 5, "uterine": 5}
+    assert all(0 < row["dsc"] <= 1 and row["predicted_adc_mean"] > 0 for row in assessed.rows)
+    assert {row["expected_dsc"] for row in assessed.rows} == {None}
+    assert assessed.summary["patients"] == VIRTUAL
+    assert assessed.summary["readers"] == {}
+    pooled = assessed.summary["groups"]["pooled"]["dsc"]
+    assert pooled["mean"] == pytest.approx(np.mean([row["dsc"] for row in assessed.rows]))
+    strict(assessed.summary)
+
+
+@pytest.mark.parametrize("measure", ["volume_ml", "diameter_mm", "adc_p90"])
+def test_agreement_is_that_of_pingouin_and_statsmodels(flat, measure):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        import pingouin
+
+    table = pd.DataFrame(flat[1].rows)
+    found = flat[1].summary["agreement"]["pooled"][measure]
+    long = table.melt("participant", [f"predicted_{measure}", measure])
+    icc = pingouin.intraclass_corr(long, targets="participant", raters="variable", ratings="value")
+    expected = icc[icc["Type"].isin(["ICC2", "ICC(A,1)"])].iloc[0]
+    assert found["icc_a1"]["value"] == pytest.approx(expected["ICC"], abs=1e-9)
+    assert found["icc_a1"]["value"] < 0.9999
+    differences = DescrStatsW(table[f"predicted_{measure}"] - table[measure])
+    shown = found["bland_altman"]
+    assert shown["bias"] == pytest.approx(differences.mean)
+    assert (shown["bias_low"], shown["bias_high"]) == pytest.approx(differences.tconfint_mean())
+    sd = np.std(table[f"predicted_{measure}"] - table[measure], ddof=1)
+    assert shown["upper"] == pytest.approx(differences.mean + 1.959964 * sd, rel=1e-6)
+    assert (found["patients"], found["patients_left_out"]) == (10, 0)
+
+
+def test_progress_and_split_and_tolerance_are_as_asked_for(tiny_cohorts, flat):
+    told = []
+    assessed = assess(
+        tiny_cohorts, Predictions.find(flat[0]), tolerance_mm=0.5, on_case=lambda *done: told.append(done)
+    )
+    assert told == [(1, 4), (2, 4), (3, 4), (4, 4)]
+    assert len(assessed.rows) == 4
+    assert assessed.problems == [], "masks of the training cases are nobody's fault"
+    assert "nsd_0.5mm" in assessed.rows[0]
+    for tolerance in (float("nan"), float("inf"), -1):
+        with pytest.raises(UserError, match="no distance"):
+            assess(tiny_cohorts, Predictions.find(flat[0]), tolerance_mm=tolerance)
+
+
+def test_everything_bad_is_listed_and_only_the_good_is_measured(tiny_cohorts, tmp_path):
+    cases = tiny_cohorts.cases()
+    good, _, twice, elsewhere, values, probabilities, nifti, seg, expected, last = cases
+    write_flat(tmp_path, tiny_cohorts, [good, twice, last])
+    write_mask(tmp_path / f"{twice}_label-tumour_mask.nii.gz", near(tiny_cohorts, twice))
+    _, other = tiny.study(geometry=grid("sagittal", (6, 48, 40), (5, 4, 4)))
+    write_mask(tmp_path / f"{elsewhere}.nii.gz", other)
+    truth = tiny_cohorts.load_mask(values)
+    write_values(tmp_path / f"{values}.nii.gz", truth.data.astype(np.uint8) * 2, truth.geometry)
+    write_values(tmp_path / f"{probabilities}.nii.gz", truth.data * np.float32(0.7), truth.geometry)
+    (tmp_path / f"{nifti}.nii.gz").write_bytes((tmp_path / f"{good}.nii.gz").read_bytes()[:90])
+    (tmp_path / f"{seg}.dcm").write_bytes(bytes(128) + b"DICM" + b"\2\0\0\0UL\4\0")
+    (tmp_path / str(expected)).mkdir()
+    write_mask(tmp_path / str(expected) / "mask.nii.gz", near(tiny_cohorts, expected))
+    (tmp_path / str(expected) / "result.json").write_text("{")
+    write_mask(tmp_path / "stranger.nii.gz", truth)
+    assessed = assess(tiny_cohorts, Predictions.find(tmp_path), split="all")
+    assert [row["case"] for row in assessed.rows] == [str(good), str(last)]
+    assert assessed.summary["groups"]["pooled"]["cases"] == 2
+    assert assessed.summary["problems"] == assessed.problems
+    told = (
+        f"{cases[1]}: {tmp_path} has no prediction for {cases[1]}.",
+        f"{twice}: {tmp_path} has several predictions",
+        f"{elsewhere}: Truth and prediction: the grids differ",
+        f"{values}: {tmp_path / f'{values}.nii.gz'} holds the values 2.",
+        f"{probabilities}: {tmp_path / f'{probabilities}.nii.gz'} holds the values 0.7.",
+        f"{nifti}: {tmp_path / f'{nifti}.nii.gz'} cannot be read",
+        f"{seg}: {tmp_path / f'{seg}.dcm'}",
+        f"{expected}: {tmp_path / str(expected) / 'result.json'} cannot be read",
+        f"{tmp_path / 'stranger.nii.gz'}: the dataset has no case 'stranger'.",
+    )
+    assert len(assessed.problems) == len(told)
+    for problem, start in zip(assessed.problems, told, strict=True):
+        assert problem.startswith(start)
+
+
+def test_nothing_that_can_be_measured_is_no_crash(tiny_cohorts, tmp_path):
+    write_mask(tmp_path / "stranger.nii.gz", tiny_cohorts.load_mask(tiny_cohorts.cases()[0]))
+    assessed = assess(tiny_cohorts, Predictions.find(tmp_path))
+    assert assessed.rows == []
+    assert len(assessed.problems) == 5
+    assert strict(assessed.summary)["groups"]["pooled"]["patients"] == 0
+
+
+@pytest.fixture
+def small(tmp_path):
+    """A dataset of four patients, of whom the last has no tumour."""
+    dataset = Dataset.open_or_create(tmp_path / "d")
+    for seed in range(4):
+        tiny.add(dataset, seed=seed, split="test")
+    last = dataset.cases()[-1]
+    write_mask(dataset.root / last.annotation("nii.gz"), empty(dataset.load_mask(last)))
+    return dataset
+
+
+def test_a_second_reader_is_measured_like_a_model(small, tmp_path):
+    read, broken = small.cases()[:3], small.cases()[3]
+    for case in read:
+        write_mask(small.root / case.readers_annotation("R2"), near(small, case, seed=2))
+    (small.root / broken.readers_annotation("R2")).write_text("broken")
+    write_flat(tmp_path / "p", small, small.cases(), lambda dataset, case: dataset.load_mask(case))
+    write_flat(tmp_path / "reader", small, read, lambda dataset, case: near(dataset, case, seed=2))
+    assessed = assess(small, Predictions.find(tmp_path / "p"))
+    as_model = assess(small, Predictions.find(tmp_path / "reader")).summary
+    reader = assessed.summary["readers"]["R2"]
+    assert reader == {"groups": as_model["groups"], "agreement": as_model["agreement"]}
+    assert reader["groups"]["pooled"]["patients"] == 3
+    assert 0 < reader["groups"]["pooled"]["dsc"]["mean"] < 1
+    assert list(reader["agreement"]["pooled"]) == list(AGREEMENT)
+    assert assessed.summary["groups"]["pooled"]["dsc"]["mean"] == 1
+    (problem,) = assessed.problems
+    assert problem.startswith(f"reader R2, {broken}: ")
+    assert "cannot be read" in problem
+
+
+def test_a_patient_without_a_tumour_is_judged_by_what_was_predicted(small, tmp_path):
+    *_, free = small.cases()
+    found = {}
+    for name, mask_of in (("right", Dataset.load_mask), ("wrong", lambda d, c: d.load_mask(d.cases()[0]))):
+        folder = write_flat(tmp_path / name, small, small.cases(), mask_of)
+        found[name] = assess(small, Predictions.find(folder))
+    right, wrong = (found[name].rows[-1] for name in ("right", "wrong"))
+    assert right["case"] == str(free)
+    assert (right["dsc"], right["hd95_mm"], right["volume_error_percent"]) == (1, 0, None)
+    assert (wrong["dsc"], wrong["volume_error_percent"], wrong["false_positive_components"]) == (0, None, 1)
+    for name, rate in (("right", 0), ("wrong", 1)):
+        pooled = found[name].summary["groups"]["pooled"]
+        assert pooled["tumour_free"] == {"patients": 1, "false_positive_rate": rate}
+        assert pooled["volume_error_percent"]["patients"] == 3
+        left_out = found[name].summary["agreement"]["pooled"]["adc_mean"]["patients_left_out"]
+        assert left_out == 1
+
+
+def test_patients_who_are_partly_virtual_are_told(small, tmp_path):
+    table = small.root / "participants.tsv"
+    table.write_text(table.read_text().replace("virtual", "dicom", 2))
+    folder = write_flat(tmp_path / "p", small, small.cases())
+    assessed = assess(Dataset.open(small.root), Predictions.find(folder))
+    assert assessed.summary["patients"] == PARTLY_VIRTUAL

@@ -1,0 +1,110 @@
+import json
+
+import pydicom
+import pytest
+
+from tests import tiny
+from tests.dicom.build import Recipe, edit, write_series
+from tests.dicom.test_seg import random_mask
+from tests.evaluation.folders import near
+from tests.grids import grid
+from uteroseg.dataset.identity import key_file
+from uteroseg.dataset.ingest import find, ingest
+from uteroseg.dataset.store import Dataset
+from uteroseg.dicom.seg import read_seg, write_seg
+from uteroseg.errors import UserError
+from uteroseg.evaluation.assess import assess
+from uteroseg.evaluation.owner import require_own
+from uteroseg.evaluation.predictions import Predictions
+from uteroseg.imaging.nifti import write_mask
+
+
+def test_a_mask_on_the_grid_of_another_case_is_another_patients(tmp_path):
+    dataset = Dataset.open_or_create(tmp_path / "d")
+    own = tiny.add(dataset, seed=1)
+    moved = grid("sagittal", (6, 48, 48), (5.0, 4.0, 4.0), (30, -94, 94))
+    other = tiny.add(dataset, seed=2, geometry=moved)
+    file = tmp_path / "mask.nii.gz"
+    require_own(dataset, own, near(dataset, own), file)
+    with pytest.raises(UserError, match=f"mask.nii.gz lies on the grid of {other}, not of {own}"):
+        require_own(dataset, own, near(dataset, other), file)
+
+
+def test_a_grid_that_is_nobodys_is_left_to_the_measurement(tmp_path, tiny_cohorts):
+    _, mask = tiny.study(geometry=grid("sagittal", (6, 48, 40), (5, 4, 4)))
+    require_own(tiny_cohorts, tiny_cohorts.cases()[0], mask, tmp_path / "mask.nii.gz")
+
+
+@pytest.fixture
+def scanned(tmp_path):
+    """Two patients on one grid, from DICOM, annotated; and a segmentation of each, by case."""
+    for name in ("A", "B"):
+        write_series(
+            tmp_path / "in" / name, Recipe(adjust=lambda ds, name=name: setattr(ds, "PatientID", name))
+        )
+    outcomes = ingest(tmp_path / "in", tmp_path / "d", cohort="uterine")
+    dataset = Dataset.open(tmp_path / "d")
+    (tmp_path / "p").mkdir()
+    for seed, outcome in enumerate(outcomes):
+        mask = random_mask(dataset.load_study(outcome.case).geometry, seed)
+        dataset.add_mask(outcome.case, mask, {})
+        file = tmp_path / "p" / f"{outcome.case}.dcm"
+        write_seg(file, mask, outcome.found, algorithm_name="a", algorithm_version="1")
+    assert len(find(tmp_path / "in")[0]) == len(dataset.cases()) == 2
+    return dataset, tmp_path / "p"
+
+
+def test_segmentations_of_the_right_examination_are_measured(scanned):
+    dataset, folder = scanned
+    assessed = assess(dataset, Predictions.find(folder), split="all")
+    assert assessed.problems == []
+    assert [row["dsc"] for row in assessed.rows] == [1, 1]
+    assert "patients" not in assessed.summary, "these patients are not virtual"
+
+
+def test_a_segmentation_of_another_examination_on_the_same_grid_is_recognised(scanned):
+    dataset, folder = scanned
+    first, second = (folder / f"{case}.dcm" for case in dataset.cases())
+    second.write_bytes(first.read_bytes())
+    assessed = assess(dataset, Predictions.find(folder), split="all")
+    assert [row["case"] for row in assessed.rows] == [first.stem]
+    (problem,) = assessed.problems
+    assert f"{second} is a segmentation of another examination, not of {second.stem}" in problem
+
+
+def test_without_the_key_or_a_stated_examination_nothing_can_be_told(scanned):
+    dataset, folder = scanned
+    first, second = dataset.cases()
+    file = folder / f"{first}.dcm"
+    other = read_seg(folder / f"{second}.dcm")
+    with pytest.raises(UserError, match="another examination"):
+        require_own(dataset, second, other, file)
+    edit(file, lambda ds: delattr(ds, "StudyInstanceUID"))
+    require_own(dataset, second, other, file)
+    sidecar = dataset.root / second.dwi("json")
+    stated = json.loads(sidecar.read_text())
+    edit(file, lambda ds: setattr(ds, "StudyInstanceUID", pydicom.uid.generate_uid()))
+    sidecar.write_text(json.dumps({name: stated[name] for name in stated if name != "examination_key"}))
+    require_own(dataset, second, other, file)
+    sidecar.write_text(json.dumps(stated))
+    key_file(dataset.root).unlink()
+    require_own(dataset, second, other, file)
+
+
+def test_the_same_masks_as_segmentation_and_as_nifti_give_the_same_numbers(scanned, tmp_path):
+    dataset, folder = scanned
+    first, second = dataset.cases()
+    (folder / f"{second}.dcm").unlink()
+    write_mask(folder / f"{second}.nii.gz", dataset.load_mask(first))
+    (tmp_path / "n").mkdir()
+    for case in (first, second):
+        write_mask(tmp_path / "n" / f"{case}.nii.gz", dataset.load_mask(first))
+    rows, expected = (
+        assess(dataset, Predictions.find(path), split="all").rows for path in (folder, tmp_path / "n")
+    )
+    for row, other in zip(rows, expected, strict=True):
+        assert row == {
+            name: pytest.approx(value, rel=1e-6, abs=1e-6) if isinstance(value, float) else value
+            for name, value in other.items()
+        }
+    assert 0 < rows[1]["dsc"] < 1
