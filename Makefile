@@ -19,7 +19,7 @@ demo: setup
 	$(BIN)/uteroseg demo
 
 test: setup
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 test-slow: setup
 	$(BIN)/python -m pytest -m slow

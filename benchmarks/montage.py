@@ -23,6 +23,7 @@ from uteroseg.phantom.patient import VirtualPatient, simulate_patient
 PATIENTS = [("cervical", 1), ("uterine", 1), ("cervical", 2), ("uterine", 2), ("cervical", 3), ("uterine", 4)]
 ADC_WINDOW = 3.0
 ZOOM = 1.5
+GREYS = 100
 
 
 def main() -> None:
@@ -88,10 +89,15 @@ def _zoomed(panel: Array) -> Array:
 def _save(rows: list[Array], path: Path) -> None:
     half = len(rows) // 2
     gap = np.full((sum(row.shape[0] for row in rows[:half]), 6, 3), 255, np.uint8)
-    picture = Image.fromarray(np.hstack([np.vstack(rows[:half]), gap, np.vstack(rows[half:])]))
+    picture = np.hstack([np.vstack(rows[:half]), gap, np.vstack(rows[half:])])
+    # a palette of grey levels and the outline's yellow: noise compresses badly, and nobody sees 256 of them
+    levels = np.linspace(0, 255, GREYS).round().astype(int)
+    indices = np.rint(picture.max(axis=2) / 255 * (GREYS - 1)).astype(np.uint8)
+    indices[picture[..., 2].astype(int) + 60 < picture[..., 0]] = GREYS
+    paletted = Image.fromarray(indices, mode="P")
+    paletted.putpalette([*np.repeat(levels, 3).tolist(), 255, 210, 0])
     path.parent.mkdir(parents=True, exist_ok=True)
-    # fewer grey levels: noise does not compress, and a reader sees no more of them
-    picture.quantize(128, dither=Image.Dither.NONE).save(path, optimize=True)
+    paletted.save(path, optimize=True)
 
 
 if __name__ == "__main__":

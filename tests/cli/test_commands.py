@@ -126,7 +126,12 @@ def test_simulate_and_split_make_a_dataset(run, tmp_path):
     code, out, _ = run(*arguments)
     assert code == 0
     assert json.loads(out)["added"] == 2
-    assert json.loads(run(*arguments)[1]) == {"added": 0, "present": 2, "dataset": str(tmp_path / "d")}
+    assert json.loads(run(*arguments)[1]) == {
+        "added": 0,
+        "present": 2,
+        "cut": [],
+        "dataset": str(tmp_path / "d"),
+    }
     code, out, _ = run("split", tmp_path / "d", "--test", 0.5)
     assert "uterine: 1 train, 1 test" in out
 

@@ -33,11 +33,11 @@ def simulate(acquisition, cohort="cervical", index=0, *, seed=1, motions=None):
     """A patient who lies otherwise in the images of some b-values (by number); noise comes after that."""
     with_noise = patient.with_rician_noise
 
-    def noisy(image, sigma, rng):
+    def noisy(image, sigma, rng, **how):
         image = image.copy()
         for number, motion in (motions or {}).items():
             image[number] = moved(image[number], motion, acquisition.spacing_mm).clip(0)
-        return with_noise(image, sigma, rng)
+        return with_noise(image, sigma, rng, **how)
 
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(patient, "with_rician_noise", noisy)

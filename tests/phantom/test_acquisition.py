@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from uteroseg.errors import UserError
-from uteroseg.phantom.acquisition import DEFAULT, Acquisition
+from uteroseg.phantom.acquisition import DEFAULT, Acquisition, Artefacts
 
 
 @pytest.mark.parametrize(
@@ -21,6 +21,12 @@ from uteroseg.phantom.acquisition import DEFAULT, Acquisition
         ("b_values", (1000, 0), "larger than the one before"),
         ("b_values", (0,), "at least two"),
         ("plane", "coronal", "sagittal or axial"),
+        ("vendor", "hitachi", "siemens, ge or philips"),
+        ("field_t", 7.0, "1 to 3 T"),
+        ("blur_pixels", (0.3, -1.0), "0 to 3 pixels"),
+        ("noise_pixels", 5.0, "0 to 2 pixels"),
+        ("echo_spacing_ms", 0.0, "0.2 to 2 ms"),
+        ("acceleration", 0.5, "1 to 4"),
     ],
 )
 def test_impossible_settings_are_refused_with_the_allowed_range(setting, value, allowed):
@@ -42,3 +48,19 @@ def test_sagittal_columns_run_to_posterior_and_rows_to_inferior():
     geometry = DEFAULT.geometry((0, 0, 0))
     np.testing.assert_allclose(geometry.affine[:3, 2], (0, 2, 0))
     np.testing.assert_allclose(geometry.affine[:3, 1], (0, 0, -2))
+
+
+@pytest.mark.parametrize(
+    ("setting", "value", "allowed"),
+    [
+        ("distortion", -1.0, "0 to 2"),
+        ("fat_residue", 1.0, "0 to 0.5"),
+        ("ghost", 0.5, "0 to 0.2"),
+        ("motion_mm", math.inf, "0 to 10 mm"),
+        ("motion_deg", 45.0, "0 to 10 degrees"),
+    ],
+)
+def test_impossible_artefacts_are_refused_with_the_allowed_range(setting, value, allowed):
+    with pytest.raises(UserError) as refused:
+        Artefacts(**{setting: value})
+    assert allowed in refused.value.expected

@@ -9,7 +9,9 @@ from uteroseg.errors import UserError
 from uteroseg.imaging.diffusion import fit_adc
 from uteroseg.imaging.measure import volume_ml
 from uteroseg.phantom.acquisition import Acquisition
-from uteroseg.phantom.patient import simulate_patient
+from uteroseg.phantom.patient import simulate_patient, tumour_layers
+from uteroseg.phantom.person import draw_person
+from uteroseg.phantom.shapes import points_in
 
 SMALL = Acquisition(name="small", matrix=(64, 64), spacing_mm=4.0, slices=20, slice_mm=6.0)
 
@@ -26,7 +28,7 @@ def patients():
 def test_the_same_arguments_give_the_same_bits_in_another_process(patients):
     script = (
         "import hashlib\n"
-        "from uteroseg.phantom.acquisition import Acquisition\n"
+        "from uteroseg.phantom.acquisition import Acquisition, Artefacts\n"
         "from uteroseg.phantom.patient import simulate_patient\n"
         f"p = simulate_patient('uterine', 2, seed=7, acquisition={SMALL!r})\n"
         "print(hashlib.sha256(p.study.signal.tobytes() + p.mask.data.tobytes()).hexdigest())"
@@ -49,7 +51,25 @@ def test_tumours_have_plausible_volumes_inside_the_body(patients):
         brightness = patient.study.signal[0]
         noise = np.median(brightness[:, :3, :3])
         assert (brightness[patient.mask.data] > 3 * noise).mean() > 0.9
-        assert patient.site == {"cervical": "cervix", "uterine": "corpus"}[patient.cohort]
+        assert patient.person.plan.site == {"cervical": "cervix", "uterine": "corpus"}[patient.person.cohort]
+
+
+def test_around_endometrial_carcinoma_a_rim_fades_into_the_uterus():
+    person = draw_person("uterine", *(np.random.default_rng(n) for n in (1, 2, 3)))
+    assert person.plan.histology == "endometrial carcinoma"
+    grid = SMALL.geometry(person.centre)
+    rim, tumour = tumour_layers(person.tumour[:1], person.anatomy.uterus, grid)
+    assert (rim.tissue, tumour.tissue) == ("endometrial carcinoma rim", "endometrial carcinoma")
+    distance = person.tumour[0].shape.distance(points_in(grid, rim.box))
+    assert 0 < rim.coverage[distance > 0].max() <= 0.7
+    assert not rim.coverage[distance > 5].any()
+    outside = person.anatomy.uterus.corpus.distance(points_in(grid, rim.box)) > 1
+    assert not rim.coverage[outside].any()
+
+
+def test_a_patient_without_a_tumour_has_an_empty_mask():
+    patient = simulate_patient("uterine", 1, seed=7, acquisition=SMALL, with_tumour=False)
+    assert not patient.mask.data.any()
 
 
 def test_a_tumour_has_the_same_volume_in_either_plane():

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from uteroseg.cli.console import Json, print_result, progress, warn
-from uteroseg.cli.reading import AdcBMin, Align, BValues, DropIncomplete, reading_of
+from uteroseg.cli.reading import AdcBMin, Align, BValues, DropIncomplete, numbers_of, reading_of
+from uteroseg.errors import UserError
 
 if TYPE_CHECKING:
     from uteroseg.dataset.ingest import Outcome
@@ -23,25 +24,59 @@ def simulate(
     cohort: Annotated[str, typer.Option(help="cervical or uterine.")],
     cases: Annotated[int, typer.Option(help="Number of patients.")],
     seed: Annotated[int, typer.Option(help="The same seed gives the same patients.")] = 1,
-    dicom: Annotated[Path | None, typer.Option(help="Also write the images here as DICOM.")] = None,
+    scanner: Annotated[str | None, typer.Option(help="Whose protocol and artefacts.")] = None,
+    plane: Annotated[str | None, typer.Option(help="sagittal or axial, instead of the scanner's.")] = None,
+    b_values: Annotated[
+        str | None, typer.Option(help="s/mm² ('0,500,1000'), instead of the scanner's.")
+    ] = None,
+    snr: Annotated[
+        float | None, typer.Option(help="Signal-to-noise ratio at b 0, instead of the scanner's.")
+    ] = None,
+    tumour_free: Annotated[str, typer.Option(help="Share of patients without a tumour: 10% or 0.1.")] = "0",
+    second_reader: Annotated[
+        bool, typer.Option("--second-reader", help="Add another reader's masks.")
+    ] = False,
+    reader_dsc: Annotated[
+        float | None, typer.Option(help="Mean DSC between the readers; 0.90 unless given.")
+    ] = None,
+    randomise: Annotated[
+        bool, typer.Option("--randomise", help="Contrasts beyond what is realistic, for pretraining.")
+    ] = False,
+    dicom: Annotated[Path | None, typer.Option(help="Also write images and masks here as DICOM.")] = None,
+    encoding: Annotated[str, typer.Option(help="Of the DICOM files: classic or enhanced.")] = "classic",
     json: Json = False,
 ) -> None:
     """Add virtual patients to a dataset."""
-    from uteroseg.phantom.cohort import simulate_cohort
+    from dataclasses import replace
 
+    from uteroseg.phantom.acquisition import DEFAULT
+    from uteroseg.phantom.cohort import simulate_cohort
+    from uteroseg.phantom.presets import acquisition_named
+
+    chosen = {"plane": plane, "b_values": numbers_of(b_values) or None, "snr": snr}
+    own = {name: value for name, value in chosen.items() if value is not None}
+    acquisition = replace(acquisition_named(DEFAULT.name if scanner is None else scanner), **own)  # type: ignore[arg-type]
     with progress() as update:
-        added = simulate_cohort(
+        done = simulate_cohort(
             dataset,
             cohort,
             cases=cases,
             seed=seed,
+            acquisition=acquisition,
+            tumour_free=_share(tumour_free, "--tumour-free"),
+            reader_dsc=0.90 if second_reader and reader_dsc is None else reader_dsc,
+            randomise=randomise,
             dicom=dicom,
-            on_case=lambda done: update("virtual patients", done, cases, ""),
+            encoding=encoding,
+            on_case=lambda number: update("virtual patients", number, cases, ""),
         )
-    text = f"{added} virtual {cohort} patients added to {dataset}"
-    if present := cases - added:
+    text = f"{done.added} virtual {cohort} patients added to {dataset}"
+    if present := cases - done.added:
         text += f", {present} were there already"
-    print_result({"added": added, "present": cases - added, "dataset": str(dataset)}, text, as_json=json)
+    if done.cut:
+        warn(f"The scanned slices do not hold all of the tumour of {', '.join(done.cut)}.")
+    values = {"added": done.added, "present": present, "cut": list(done.cut), "dataset": str(dataset)}
+    print_result(values, text, as_json=json)
 
 
 def ingest(
@@ -130,6 +165,16 @@ def split(
     lines = [f"{assigned} patients assigned in {dataset}"]
     lines += [f"  {c}: {n['train']} train, {n['test']} test" for c, n in table.items()]
     print_result({"assigned": assigned, "cohorts": table}, "\n".join(lines), as_json=json)
+
+
+def _share(text: str, option: str) -> float:
+    """A share, as a number or in per cent."""
+    try:
+        return float(text.removesuffix("%")) / 100 if text.endswith("%") else float(text)
+    except ValueError:
+        raise UserError(
+            f"{option} is {text!r}.", expected="a share such as 10% or 0.1.", fix=f"correct {option}."
+        ) from None
 
 
 def _found_json(study: FoundStudy) -> dict[str, object]:

@@ -33,10 +33,11 @@ def reading_of(b_values: str | None, drop_incomplete: bool, align: bool, adc_b_m
     """How studies are to be read; raises UserError where the b-values are none."""
     from uteroseg.dicom.assemble import Reading
 
-    return Reading(_numbers(b_values), drop_incomplete, align, adc_b_min)
+    return Reading(numbers_of(b_values), drop_incomplete, align, adc_b_min)
 
 
-def _numbers(text: str | None) -> tuple[float, ...]:
+def numbers_of(text: str | None) -> tuple[float, ...]:
+    """b-values as they were typed; raises UserError where they are none."""
     try:
         values = tuple(float(number) for number in text.split(",")) if text else ()
     except ValueError:

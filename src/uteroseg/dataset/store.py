@@ -14,6 +14,7 @@ from uteroseg.dataset.layout import ADC, CaseId
 from uteroseg.dataset.participants import Participant, read_participants, write_participants
 from uteroseg.dataset.skeleton import create_empty, describe_derivative, made_by_uteroseg
 from uteroseg.dataset.study_files import (
+    move_files,
     read_study,
     write_adc_files,
     write_mask_files,
@@ -232,25 +233,20 @@ class Dataset:
             if participant.participant_id not in self.participants:
                 self.participants[participant.participant_id] = participant
                 self.save_participants()
-            _move(Path(stage), self.root, last=case.dwi("nii.gz"))
+            move_files(Path(stage), self.root, last=case.dwi("nii.gz"))
         if self._keys is not None:
             self._keys[new.study_key] = case
         return case
 
-    def add_mask(self, case: CaseId, mask: Mask, sidecar: Mapping[str, Any]) -> None:
-        """Write the annotation of a case that has none, whole or not at all."""
+    def add_mask(
+        self, case: CaseId, mask: Mask, sidecar: Mapping[str, Any], *, reader: str | None = None
+    ) -> None:
+        """Write the annotation of a case that has none, or of one more reader, whole or not at all."""
         _require_same_grid(mask, self.load_study(case))
-        image = case.annotation("nii.gz")
+        image = case.readers_annotation(reader) if reader else case.annotation("nii.gz")
         with tempfile.TemporaryDirectory(dir=self.root, prefix=".incoming") as stage:
             write_mask_files(Path(stage) / image, mask, sidecar)
-            _move(Path(stage), self.root, last=image)
-
-    def add_reader(self, case: CaseId, reader: str, mask: Mask, sidecar: Mapping[str, Any]) -> None:
-        """Write a further reader's mask of a case, whole or not at all."""
-        _require_same_grid(mask, self.load_study(case))
-        with tempfile.TemporaryDirectory(dir=self.root, prefix=".incoming") as stage:
-            write_readers_masks(Path(stage), case, {reader: mask}, sidecar)
-            _move(Path(stage), self.root, last=case.readers_annotation(reader))
+            move_files(Path(stage), self.root, last=image)
 
     def save_participants(self) -> None:
         """Write ``participants.tsv``."""
@@ -312,11 +308,3 @@ def _require_same_grid(mask: Mask, study: DwiStudy) -> None:
     mask.geometry.require_same(
         study.geometry, what="mask and study", fix="move the mask to the study's grid first."
     )
-
-
-def _move(stage: Path, root: Path, *, last: Path) -> None:
-    """Move every file below a folder to the same place below another, the one that completes a case last."""
-    files = [file.relative_to(stage) for file in stage.rglob("*") if file.is_file()]
-    for file in sorted(files, key=lambda f: f == last):
-        (root / file).parent.mkdir(parents=True, exist_ok=True)
-        (stage / file).replace(root / file)

@@ -73,6 +73,14 @@ def write_readers_masks(
         write_mask_files(root / case.readers_annotation(reader), mask, {**sidecar, "reader": reader})
 
 
+def move_files(stage: Path, root: Path, *, last: Path) -> None:
+    """Move every file below a folder to the same place below another, the one that completes a case last."""
+    files = [file.relative_to(stage) for file in stage.rglob("*") if file.is_file()]
+    for file in sorted(files, key=lambda f: f == last):
+        (root / file).parent.mkdir(parents=True, exist_ok=True)
+        (stage / file).replace(root / file)
+
+
 def read_study(dwi: Path, *, scanner_adc: Path | None = None) -> DwiStudy:
     """Read a study from NIfTI with ``.bval`` (and, if they are there, ``.json`` and a scanner ADC map).
 

@@ -8,10 +8,23 @@ from dataclasses import dataclass
 import numpy as np
 
 from uteroseg.imaging.geometry import Array, Geometry
+from uteroseg.phantom.confounders import uterine_confounders
 from uteroseg.phantom.pelvis import Organ, frame
+from uteroseg.phantom.plan import TumourPlan
 from uteroseg.phantom.shapes import Box, box_of, points_in
-from uteroseg.phantom.uterus import Uterus, draw_uterus, uterus_organs
-from uteroseg.phantom.viscera import bladder, bowel, free_fluid, ovaries, rectum, vagina
+from uteroseg.phantom.uterus import Phase, Uterus, draw_uterus, uterus_organs
+from uteroseg.phantom.viscera import (
+    bladder,
+    bladder_ml,
+    bowel,
+    free_fluid,
+    fullness,
+    ovaries,
+    parametria,
+    rectum,
+    vagina,
+    vulva,
+)
 
 BORDER_MM = 2.0
 """Width of the soft border between tissues: partial volume within a slice."""
@@ -39,18 +52,35 @@ class Layer:
     coverage: Array
 
 
-def draw_anatomy(rng: np.random.Generator, *, age: int, corpus_tumour_ml: float, filling: float) -> Anatomy:
-    """Draw a patient (parameters as for ``draw_uterus``)."""
-    uterus = draw_uterus(rng, age=age, corpus_tumour_ml=corpus_tumour_ml, filling=filling)
+def draw_anatomy(
+    rng: np.random.Generator, *, age: int, phase: Phase, plan: TumourPlan | None = None
+) -> Anatomy:
+    """Draw a patient.
+
+    Parameters
+    ----------
+    rng : Generator
+    age : int
+        Years.
+    phase : str
+        Of the menstrual cycle, or ``postmenopausal``.
+    plan : TumourPlan, optional
+        The tumour that the anatomy must hold; it is not part of it yet.
+    """
+    urine_ml = bladder_ml(rng)
+    uterus = draw_uterus(rng, age=age, phase=phase, plan=plan, fullness=fullness(urine_ml))
     organs = [
-        *frame(rng),
+        *frame(rng, spread=plan is not None),
         *bowel(rng),
         *rectum(rng),
-        *bladder(rng),
+        *bladder(rng, urine_ml, uterus),
         *free_fluid(rng, uterus),
-        *ovaries(rng, age=age),
+        *ovaries(rng, fertile=phase != "postmenopausal"),
+        *parametria(rng, uterus),
         *vagina(uterus),
+        *vulva(rng),
         *uterus_organs(uterus, rng),
+        *uterine_confounders(rng, uterus, plan),
     ]
     return Anatomy(tuple(organs), uterus)
 

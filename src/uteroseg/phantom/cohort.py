@@ -2,24 +2,114 @@
 
 from __future__ import annotations
 
-import multiprocessing
-import os
-from collections import deque
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor
+import hashlib
+import json
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Literal
+from typing import Any, cast, get_args
 
-from uteroseg.dataset.participants import Participant
+import numpy as np
+
+from uteroseg.dataset.layout import CaseId
+from uteroseg.dataset.participants import MISSING, VIRTUAL_COLUMNS, Participant
+from uteroseg.dataset.skeleton import describe_columns
 from uteroseg.dataset.store import Dataset, NewCase
 from uteroseg.errors import UserError
+from uteroseg.files import read_json
+from uteroseg.imaging.study import Mask
 from uteroseg.phantom.acquisition import DEFAULT, Acquisition
-from uteroseg.phantom.dicom_files import write_dicom
+from uteroseg.phantom.dicom_files import Encoding, write_dicom
+from uteroseg.phantom.dicom_masks import list_masks
 from uteroseg.phantom.patient import VirtualPatient, simulate_patient
+from uteroseg.phantom.person import Cohort, tumour_free
+from uteroseg.phantom.pool import over_cores
+from uteroseg.phantom.reader import READER, case_dsc, require_dsc, second_reader
 
-Cohort = Literal["cervical", "uterine"]
-COHORTS: tuple[Cohort, ...] = ("cervical", "uterine")
+COHORTS: tuple[Cohort, ...] = get_args(Cohort)
+
+CUT = 0.98
+"""A tumour of which less than this share lies in the scanned slab is reported as cut."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What decides every patient of a cohort.
+
+    Parameters
+    ----------
+    cohort : {"cervical", "uterine"}
+    seed : int
+    acquisition : Acquisition
+    tumour_free : float
+        Share of the patients, 0 to below 1, who have no tumour.
+    reader_dsc : float, optional
+        Mean DSC between the truth and a second reader; None for no second reader.
+    randomise : bool
+        Contrasts beyond what is realistic.
+    encoding : {"classic", "enhanced"}
+        Of DICOM files.
+
+    Raises
+    ------
+    UserError
+        If a value lies outside its range.
+    """
+
+    cohort: Cohort
+    seed: int
+    acquisition: Acquisition = DEFAULT
+    tumour_free: float = 0.0
+    reader_dsc: float | None = None
+    randomise: bool = False
+    encoding: Encoding = "classic"
+
+    def __post_init__(self) -> None:
+        _require_one_of(self.cohort, COHORTS, "cohort of virtual patients", "--cohort")
+        _require_one_of(self.encoding, get_args(Encoding), "DICOM encoding", "--encoding")
+        if self.seed < 0:
+            raise UserError(f"The seed is {self.seed}.", expected="0 or more.", fix="correct --seed.")
+        if not (math.isfinite(self.tumour_free) and 0 <= self.tumour_free < 1):
+            raise UserError(
+                f"The share of patients without a tumour is {self.tumour_free:g}.",
+                expected="0 to below 1, or 0% to below 100%.",
+                fix="correct --tumour-free.",
+            )
+        if self.reader_dsc is not None:
+            require_dsc(self.reader_dsc)
+
+    def without_tumour(self, index: int) -> bool:
+        """Whether the patient of this number has no tumour."""
+        return tumour_free(index, seed=self.seed, share=self.tumour_free)
+
+    def person_key(self, index: int) -> str:
+        """Tells a patient: the same one on another scanner has the same key."""
+        kind = "-tumourfree" if self.without_tumour(index) else ""
+        return f"virtual-{self.cohort}-seed{self.seed}-{index:04d}{kind}"
+
+    def study_key(self, index: int) -> str:
+        """Tells a patient's study: every setting of the scan counts."""
+        scan = json.dumps([asdict(self.acquisition), self.randomise], sort_keys=True)
+        digest = hashlib.sha256(scan.encode()).hexdigest()[:8]
+        return f"{self.person_key(index)}-{self.acquisition.name}-{digest}"
+
+
+@dataclass(frozen=True)
+class Simulated:
+    """What became of a cohort.
+
+    Parameters
+    ----------
+    added : int
+        Patients that were not there yet.
+    cut : tuple of str
+        Cases among them of which the scanned slab holds less than 98 % of the tumour.
+    """
+
+    added: int
+    cut: tuple[str, ...]
 
 
 def simulate_cohort(
@@ -29,10 +119,18 @@ def simulate_cohort(
     cases: int,
     seed: int,
     acquisition: Acquisition = DEFAULT,
+    tumour_free: float = 0.0,
+    reader_dsc: float | None = None,
+    randomise: bool = False,
     dicom: Path | None = None,
+    encoding: str = "classic",
+    workers: int | None = None,
     on_case: Callable[[int], None] = lambda done: None,
-) -> int:
+) -> Simulated:
     """Add the patients 1 … ``cases`` of a cohort to a dataset; those that are there already are left.
+
+    A run that was killed is completed by the same call. The same patient on another scanner becomes another
+    study of the same participant, so that no split separates the two.
 
     Parameters
     ----------
@@ -41,81 +139,156 @@ def simulate_cohort(
     cohort : {"cervical", "uterine"}
     cases, seed : int
         Patient 7 of a seed is the same however many are made.
-    acquisition : Acquisition
+    acquisition, tumour_free, reader_dsc, randomise, encoding
+        As of `Settings`.
     dicom : Path, optional
-        Also write each patient's images below this folder as DICOM, one folder per patient.
+        Also write each patient's images and mask below this folder as DICOM, one folder per patient.
+    workers : int, optional
+        Processes, by default one for each core; the patients do not depend on it.
     on_case : callable
         Told how many patients are done.
-
-    Returns
-    -------
-    int
-        How many were added.
 
     Raises
     ------
     UserError
-        If there are no such patients, their number is not positive, or the folder holds something else.
+        If a setting is impossible, the folder holds something else, or its second reader is another one;
+        nothing is written then.
     """
-    name = _cohort_named(cohort)
+    settings = Settings(
+        cast(Cohort, cohort), seed, acquisition, tumour_free, reader_dsc, randomise, cast(Encoding, encoding)
+    )
     if cases < 1:
         raise UserError(
             f"{cases} virtual patients were asked for.", expected="at least 1.", fix="correct --cases."
         )
     dataset = Dataset.open_or_create(root)
-    keys = {
-        index: f"virtual-{cohort}-{acquisition.name}-seed{seed}-{index:04d}" for index in range(1, cases + 1)
-    }
-    scans = {index: dicom / key for index, key in keys.items()} if dicom else {}
-    added = {index for index, key in keys.items() if dataset.find(key) is None}
-    wanted = [index for index in keys if index in added or (dicom and not scans[index].exists())]
-    make = partial(simulate_patient, name, seed=seed, acquisition=acquisition)
-    for done, (index, patient) in enumerate(zip(wanted, _over_cores(make, wanted), strict=True), start=1):
-        if dicom and not scans[index].exists():
-            write_dicom(patient.study, scans[index], patient_id=keys[index], seed=seed)
-        if index in added:
-            dataset.add(_new_case(patient, keys[index]))
+    known = {index: dataset.find(settings.study_key(index)) for index in range(1, cases + 1)}
+    _require_same_reader(dataset, settings, known)
+    describe_columns(root, VIRTUAL_COLUMNS)
+    wanted = [index for index in known if known[index] is None or _lacks_dicom(settings, dicom, index)]
+    added, cut = 0, []
+    make = partial(_make, settings=settings, dicom=dicom)
+    for done, made in enumerate(over_cores(make, wanted, workers=workers), start=1):
+        if known[made.index] is None:
+            case = dataset.add(_new_case(made, settings))
+            added += 1
+            if made.share_in_slab < CUT:
+                cut.append(str(case))
         on_case(cases - len(wanted) + done)
-    return len(added)
+    _add_readers(dataset, settings, known)
+    if dicom:
+        list_masks(dicom)
+    return Simulated(added, tuple(cut))
 
 
-def _new_case(patient: VirtualPatient, key: str) -> NewCase:
+@dataclass(frozen=True, eq=False)
+class _Made:
+    """A patient as a worker returns it."""
+
+    index: int
+    patient: VirtualPatient
+    second: Mask | None
+    share_in_slab: float
+
+
+def _make(index: int, *, settings: Settings, dicom: Path | None) -> _Made:
+    """Simulate one patient and write the DICOM files if they are not there."""
+    patient = simulate_patient(
+        settings.cohort,
+        index,
+        seed=settings.seed,
+        acquisition=settings.acquisition,
+        with_tumour=not settings.without_tumour(index),
+        randomise=settings.randomise,
+    )
+    if dicom and _lacks_dicom(settings, dicom, index):
+        write_dicom(
+            patient.study,
+            _scan_folder(settings, dicom, index),
+            patient_id=settings.person_key(index),
+            study_id=settings.study_key(index),
+            seed=settings.seed,
+            mask=patient.mask,
+            encoding=settings.encoding,
+        )
+    share = patient.person.share_within(patient.mask.geometry)
+    return _Made(index, patient, _second(patient.mask, index, settings), share)
+
+
+def _new_case(made: _Made, settings: Settings) -> NewCase:
+    person, key = made.patient.person, settings.study_key(made.index)
+    plan = person.plan
     participant = Participant(
         participant_id="",
-        cohort=patient.cohort,
-        site=patient.site,
-        histology=patient.histology,
+        cohort=settings.cohort,
+        site=plan.site if plan else MISSING,
+        histology=plan.histology if plan else "none",
         source="virtual",
-        source_key=key,
+        source_key=settings.person_key(made.index),
+        others={
+            "age": str(person.age),
+            "volume_ml": f"{plan.volume_ml if plan else 0:.2f}",
+            "invasion": person.invasion or MISSING,
+            "scanner": settings.acquisition.name,
+        },
     )
-    return NewCase(patient.study, participant, key, patient.mask, _SIDECAR)
+    annotation = {**_SIDECAR, "share_of_tumour_in_slab": round(made.share_in_slab, 3)}
+    readers = {READER: made.second} if made.second is not None else {}
+    new = NewCase(made.patient.study, participant, key, made.patient.mask, annotation, readers)
+    return replace(new, annotation={**annotation, **_reader_fields(settings)}) if readers else new
 
 
 _SIDECAR = {"reader": "simulation", "tool": "uteroseg simulate", "annotation_source": "DWI"}
 
 
-def _over_cores(make: Callable[[int], VirtualPatient], indices: Sequence[int]) -> Iterator[VirtualPatient]:
-    """Make patients on every core, in order; a few at once, so that memory stays flat."""
-    workers = min(os.cpu_count() or 1, len(indices))
-    if workers < 2:
-        yield from map(make, indices)
-        return
-    with ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn")) as pool:
-        pending: deque[Future[VirtualPatient]] = deque()
-        for index in indices:
-            pending.append(pool.submit(make, index))
-            if len(pending) > 2 * workers:
-                yield pending.popleft().result()
-        while pending:
-            yield pending.popleft().result()
+def _reader_fields(settings: Settings) -> Mapping[str, Any]:
+    return {"second_reader_mean_dsc": settings.reader_dsc}
 
 
-def _cohort_named(name: str) -> Cohort:
-    for cohort in COHORTS:
-        if cohort == name:
-            return cohort
-    raise UserError(
-        f"There are no virtual patients of the cohort {name!r}.",
-        expected=f"{' or '.join(COHORTS)}.",
-        fix="correct --cohort.",
-    )
+def _second(mask: Mask, index: int, settings: Settings) -> Mask | None:
+    """The second reader's mask: a function of the first one and the patient's number."""
+    if settings.reader_dsc is None:
+        return None
+    rng = np.random.default_rng([settings.seed, COHORTS.index(settings.cohort), index, 2])
+    return second_reader(mask, rng, dsc=case_dsc(settings.reader_dsc, index, seed=settings.seed))
+
+
+def _add_readers(dataset: Dataset, settings: Settings, known: Mapping[int, CaseId | None]) -> None:
+    """Add the second reader to cases that were there before without."""
+    for index, case in known.items():
+        if case and settings.reader_dsc and not (dataset.root / case.readers_annotation(READER)).is_file():
+            second = _second(dataset.load_mask(case), index, settings)
+            assert second is not None
+            fields = {**_SIDECAR, "reader": READER, **_reader_fields(settings)}
+            dataset.add_mask(case, second, fields, reader=READER)
+
+
+def _require_same_reader(dataset: Dataset, settings: Settings, known: Mapping[int, CaseId | None]) -> None:
+    for case in known.values():
+        path = dataset.root / case.readers_annotation(READER) if case and settings.reader_dsc else None
+        if path is None or not path.is_file():
+            continue
+        sidecar = read_json(path.with_name(path.name.replace(".nii.gz", ".json")))
+        present = sidecar.get("second_reader_mean_dsc")
+        if present != settings.reader_dsc:
+            raise UserError(
+                f"{case} has a second reader already, with a mean DSC of {present}.",
+                expected=f"the same mean DSC, not {settings.reader_dsc}.",
+                fix="correct --reader-dsc, or simulate into another dataset.",
+            )
+
+
+def _scan_folder(settings: Settings, dicom: Path, index: int) -> Path:
+    ending = "" if settings.encoding == "classic" else f"-{settings.encoding}"
+    return dicom / (settings.study_key(index) + ending)
+
+
+def _lacks_dicom(settings: Settings, dicom: Path | None, index: int) -> bool:
+    return dicom is not None and not _scan_folder(settings, dicom, index).exists()
+
+
+def _require_one_of(value: str, allowed: tuple[str, ...], what: str, option: str) -> None:
+    if value not in allowed:
+        raise UserError(
+            f"There is no {what} {value!r}.", expected=f"{' or '.join(allowed)}.", fix=f"correct {option}."
+        )

@@ -60,8 +60,11 @@ class Body:
         return np.asarray(np.minimum(trunk, np.maximum(thighs, z + 60)))
 
 
-def frame(rng: np.random.Generator) -> Iterator[Organ]:
-    """Draw one patient's body wall, bones, muscles, vessels, nerves and nodes."""
+def frame(rng: np.random.Generator, *, spread: bool = False) -> Iterator[Organ]:
+    """Draw one patient's body wall, bones, muscles, vessels, nerves and nodes.
+
+    With ``spread`` a tumour may have reached nodes (one patient in five); they are no part of its mask.
+    """
     width, depth, fat = rng.uniform(165, 200), rng.uniform(100, 122), rng.uniform(14, 36)
     yield Organ("fat", Body(width, depth))
     yield Organ("muscle", Rough(Body(width, depth, fat), Waves.draw(rng, length_mm=45), 1.5))
@@ -69,13 +72,17 @@ def frame(rng: np.random.Generator) -> Iterator[Organ]:
     yield Organ("cavity", Rough(cavity, Waves.draw(rng, length_mm=40), 2.0))
     yield from _muscles(rng)
     yield from _bones(rng)
-    yield from _vessels_and_nodes(rng)
+    yield from _vessels_and_nodes(rng, spread=spread)
     yield from _nerves(rng)
 
 
 def _muscles(rng: np.random.Generator) -> Iterator[Organ]:
+    """Fat between the glutei and beside the anal canal; muscles of the pelvic wall and floor."""
     for side in SIDES:
         scale = rng.uniform(0.85, 1.2)
+        fold = np.array([[side * 45, 84, 30], [side * 85, 62, 5], [side * 122, 20, -8]])
+        yield Organ("fat", Tube(fold + rng.normal(0, 3, (3, 3)), np.array([2.5, 4.5, 4.0])))
+        yield Organ("fat", _ellipsoid((side * 34, 30, -72), (17, 24, 20)))
         psoas = np.array(
             [[side * 38, 5, 130], [side * 48, -8, 70], [side * 62, -38, 15], [side * 80, -45, -40]]
         )
@@ -115,7 +122,7 @@ def _bones(rng: np.random.Generator) -> Iterator[Organ]:
     yield Organ("disc", _ellipsoid((0, -72 - pubis, -44), (2.5, 9, 15)))
 
 
-def _vessels_and_nodes(rng: np.random.Generator) -> Iterator[Organ]:
+def _vessels_and_nodes(rng: np.random.Generator, *, spread: bool) -> Iterator[Organ]:
     stations: list[Array] = []
     for side in SIDES:
         external = np.array(
@@ -136,10 +143,12 @@ def _vessels_and_nodes(rng: np.random.Generator) -> Iterator[Organ]:
         )
         yield Organ("vessel", Tube(parametrial + rng.normal(0, 3, (4, 3)), np.array([2.0, 2.5, 2.0, 1.5])))
         stations += [external[1], external[2], internal[1], internal[2], (external[2] + internal[2]) / 2]
-    for station in rng.permutation(np.array(stations))[: rng.integers(4, 11)]:
-        radius = float(np.clip(rng.lognormal(np.log(3.6), 0.35), 2, 8))
+    metastatic = int(rng.integers(1, 4)) if rng.random() < 0.2 and spread else 0
+    for number, station in enumerate(rng.permutation(np.array(stations))[: rng.integers(4, 11)]):
+        radius = float(np.clip(rng.lognormal(np.log(3.6), 0.35), 2, 8)) + 2 * (number < metastatic)
         radii = radius * np.array([1.0, rng.uniform(1, 1.7), rng.uniform(1, 1.8)])
-        yield Organ("lymph node", Ellipsoid(station + rng.normal(0, 7, 3), radii))
+        tissue = "metastatic node" if number < metastatic else "lymph node"
+        yield Organ(tissue, Ellipsoid(station + rng.normal(0, 7, 3), radii))
 
 
 def _nerves(rng: np.random.Generator) -> Iterator[Organ]:

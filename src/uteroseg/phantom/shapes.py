@@ -180,6 +180,22 @@ class Grown:
 
 
 @dataclass(frozen=True, eq=False)
+class Without:
+    """A shape as far as it lies outside another."""
+
+    shape: Shape
+    other: Shape
+
+    def bounds(self) -> Bounds:
+        """Box around the first shape."""
+        return self.shape.bounds()
+
+    def distance(self, points: Points) -> Array:
+        """Difference of the two."""
+        return np.asarray(np.maximum(self.shape.distance(points), -self.other.distance(points)))
+
+
+@dataclass(frozen=True, eq=False)
 class Union:
     """Shapes melted together over a few mm."""
 

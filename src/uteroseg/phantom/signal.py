@@ -2,12 +2,13 @@
 
 References
 ----------
-``S(b) = PD · exp(−TE / T2) · exp(−b · ADC)``: Le Bihan D et al., Radiology 1986;161:401–407.
+``S(b) = PD · exp(−TE / T2) · [(1 − f) · exp(−b · D) + f · exp(−b · D*)]``: Le Bihan D et al., Radiology
+1988;168:497–505.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,11 +17,16 @@ from scipy import ndimage
 from uteroseg.imaging.diffusion import ADC_UNIT
 from uteroseg.imaging.geometry import Array, Geometry
 from uteroseg.phantom.anatomy import Layer
-from uteroseg.phantom.tissue import Tissue
+from uteroseg.phantom.grids import sampled
+from uteroseg.phantom.tissue import PSEUDO_DIFFUSION, Tissue
+
+FAT_DENSITY = 0.9
+"""Proton density of fat that is not suppressed (general)."""
 
 _LATTICE_MM = 4.0
 _LATTICE_SIZE = 64
 _TEXTURE_LIMIT = 2.5
+_FINE = 0.6  # detail of 4 mm beside that of 10 mm
 
 
 def tissue_signal(tissue: Tissue, *, b_value: float, echo_time_ms: float) -> float:
@@ -32,21 +38,39 @@ def tissue_signal(tissue: Tissue, *, b_value: float, echo_time_ms: float) -> flo
     b_value : float
         s/mm².
     echo_time_ms : float
+        On the scale of the tissue's T2: divided by the acquisition's ``t2_factor`` at other fields than 3 T.
     """
-    weighted = np.exp(-echo_time_ms / tissue.t2_ms) * np.exp(-b_value * ADC_UNIT * tissue.adc)
-    return float(tissue.density * weighted)
+    b = b_value * ADC_UNIT
+    f = tissue.perfusion
+    diffusion = (1 - f) * np.exp(-b * tissue.diffusion) + f * np.exp(-b * PSEUDO_DIFFUSION)
+    return float(tissue.density * np.exp(-echo_time_ms / tissue.t2_ms) * diffusion)
+
+
+@dataclass(frozen=True, eq=False)
+class Painted:
+    """What paint gives; 1 is pure water without any weighting.
+
+    Parameters
+    ----------
+    signal : ndarray of float32, shape (b-values, slices, rows, columns)
+    fat : ndarray of float32, shape (slices, rows, columns)
+        Signal of the fat at b 0 as it would be without suppression.
+    """
+
+    signal: Array
+    fat: Array
 
 
 @dataclass(frozen=True, eq=False)
 class Texture:
-    """Smooth variation inside tissues: two fields of unit variance on a grid, one for signal, one for ADC."""
+    """Smooth variation inside tissues: two fields of unit variance on a grid, one for signal, one for D."""
 
     signal: Array
-    adc: Array
+    diffusion: Array
 
     def in_sub_slices(self, count: int) -> Texture:
         """The same on the grid of sub-slices, constant through each slice."""
-        return Texture(np.repeat(self.signal, count, axis=0), np.repeat(self.adc, count, axis=0))
+        return Texture(np.repeat(self.signal, count, axis=0), np.repeat(self.diffusion, count, axis=0))
 
 
 def draw_texture(rng: np.random.Generator, geometry: Geometry) -> Texture:
@@ -62,7 +86,7 @@ def paint(
     texture: Texture,
     b_values: Sequence[float],
     echo_time_ms: float,
-) -> Array:
+) -> Painted:
     """Lay tissues over each other, each by its coverage: borders are mixtures, as in partial volume.
 
     Parameters
@@ -78,35 +102,43 @@ def paint(
 
     Returns
     -------
-    ndarray of float32, shape (b-values, slices, rows, columns)
-        1 is pure water without any weighting.
+    Painted
     """
     image = np.zeros((len(b_values), *texture.signal.shape), np.float32)
+    fat = np.zeros(texture.signal.shape, np.float32)
     for layer in layers:
-        tissue = tissues[layer.tissue]
-        relative = np.float32(tissue.texture)
-        density = 1 + relative * texture.signal[layer.box]
-        adc = np.float32(ADC_UNIT * tissue.adc) * (1 + relative * texture.adc[layer.box])
-        unweighted = np.float32(tissue_signal(tissue, b_value=0, echo_time_ms=echo_time_ms)) * density
-        for volume, b_value in zip(image, b_values, strict=True):
-            part = volume[layer.box]
-            tissue_image = unweighted * np.exp(np.float32(-b_value) * adc) if b_value else unweighted
-            part += layer.coverage * (tissue_image - part)
-    return image
+        tissue, box = tissues[layer.tissue], layer.box
+        parts = _textured(tissue, texture.signal[box], texture.diffusion[box], b_values, echo_time_ms)
+        bright = np.float32(tissue.fat * FAT_DENSITY * np.exp(-echo_time_ms / tissue.t2_ms))
+        for volume, part in zip((*image, fat), (*parts, bright), strict=True):
+            under = volume[box]
+            under += layer.coverage * (part - under)
+    return Painted(image, fat)
+
+
+def _textured(
+    tissue: Tissue, signal: Array, diffusion: Array, b_values: Sequence[float], echo_time_ms: float
+) -> Iterator[Array]:
+    """A tissue's signal at every b-value where its texture has these values; perfusion does not vary."""
+    relative, f = np.float32(tissue.texture), np.float32(tissue.perfusion)
+    unweighted = np.float32(tissue_signal(tissue, b_value=0, echo_time_ms=echo_time_ms))
+    density = unweighted * (1 + relative * signal)
+    d = np.float32(ADC_UNIT * tissue.diffusion) * (1 + relative * diffusion)
+    for b_value in b_values:
+        if not b_value:
+            yield density
+            continue
+        decay = np.exp(np.float32(-b_value) * d)
+        if f:
+            decay = (1 - f) * decay + f * np.float32(np.exp(-b_value * ADC_UNIT * PSEUDO_DIFFUSION))
+        yield density * decay
 
 
 def _field(rng: np.random.Generator, geometry: Geometry) -> Array:
     lattice = rng.standard_normal((_LATTICE_SIZE,) * 3, dtype=np.float32)
-    lattice = ndimage.gaussian_filter(lattice, 1.0, mode="wrap", truncate=3)
+    smooth = ndimage.gaussian_filter(lattice, 1.0, mode="wrap", truncate=3)
+    lattice = smooth / smooth.std() + np.float32(_FINE) * lattice
     lattice /= lattice.std()
-    to_lattice = geometry.affine[:3] / _LATTICE_MM
-    field = ndimage.affine_transform(
-        lattice,
-        to_lattice[:, :3],
-        offset=to_lattice[:, 3],
-        output_shape=geometry.shape,
-        order=1,
-        mode="grid-wrap",
-        output=np.float32,
-    )
+    lattice_affine = np.diag([_LATTICE_MM, _LATTICE_MM, _LATTICE_MM, 1.0])
+    field = sampled(lattice, Geometry(lattice.shape, lattice_affine), geometry, periodic=True)
     return np.clip(field, -_TEXTURE_LIMIT, _TEXTURE_LIMIT)

@@ -13,29 +13,23 @@ import numpy as np
 from uteroseg.imaging.geometry import Array, Geometry
 from uteroseg.phantom.anatomy import Anatomy
 from uteroseg.phantom.pelvis import Organ
-from uteroseg.phantom.shapes import Bounds, Ellipsoid, Points, Rough, Shape, Union, Waves, box_of, points_in
+from uteroseg.phantom.plan import TumourPlan
+from uteroseg.phantom.shapes import (
+    Bounds,
+    Box,
+    Ellipsoid,
+    Points,
+    Rough,
+    Shape,
+    Union,
+    Waves,
+    box_of,
+    points_in,
+)
+from uteroseg.phantom.uterus import Uterus
 
-_GRID_MM = 2.0
-
-
-@dataclass(frozen=True)
-class TumourPlan:
-    """What a patient's tumour will be, drawn before the anatomy that must hold it.
-
-    Parameters
-    ----------
-    histology : str
-        A tissue of ``TISSUES``.
-    site : {"cervix", "corpus"}
-    volume_ml : float
-    invasion : float
-        Corpus: 0 stays in the cavity, 1 reaches through the wall. Cervix: how far from round it spreads.
-    """
-
-    histology: str
-    site: str
-    volume_ml: float
-    invasion: float
+GRID_MM = 2.0
+"""Distance of the points on which a tumour's volume is counted."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,25 +77,6 @@ class Growth:
         return np.asarray(field - np.float32(self.level_mm))
 
 
-def plan_tumour(rng: np.random.Generator, cohort: str) -> TumourPlan:
-    """Draw histology, site, volume and spread.
-
-    Volumes are log-normal: cervical median 25 mL (stage IIB 33, 4–393), endometrial carcinoma 7.2 mL with IQR
-    3.8–11.9 and range 0.7–94 (docs/virtual-cohorts.md); sarcomas are larger (general).
-    """
-    if cohort == "cervical":
-        volume = float(np.clip(rng.lognormal(np.log(25), 0.75), 3, 180))
-        return TumourPlan("cervical carcinoma", "cervix", volume, float(rng.uniform(0, 1)))
-    kind = rng.random()
-    if kind < 0.82:
-        volume = float(np.clip(rng.lognormal(np.log(7.2), 0.85), 0.7, 94))
-        return TumourPlan("endometrial carcinoma", "corpus", volume, float(rng.beta(1.1, 1.6)))
-    histology = "carcinosarcoma" if kind < 0.92 else "sarcoma"
-    median = 25 if histology == "carcinosarcoma" else 55
-    volume = float(np.clip(rng.lognormal(np.log(median), 0.6), 4, 250))
-    return TumourPlan(histology, "corpus", volume, float(rng.uniform(0.3, 1)))
-
-
 def grow_tumour(rng: np.random.Generator, plan: TumourPlan, anatomy: Anatomy) -> list[Organ]:
     """The tumour, and the necrosis in it as later organs that belong to it."""
     radius = (plan.volume_ml * 1000 / 4.19) ** (1 / 3)
@@ -111,18 +86,37 @@ def grow_tumour(rng: np.random.Generator, plan: TumourPlan, anatomy: Anatomy) ->
 
 
 def _cervical(rng: np.random.Generator, plan: TumourPlan, anatomy: Anatomy, radius: float) -> Growth:
-    """One to three lobes in and around the cervix: stroma, parametrium, vagina or corpus."""
+    """A bulk in the cervix, with lobes where its pattern takes it."""
     uterus = anatomy.uterus
-    axis = (uterus.internal_os - uterus.external_os) / np.linalg.norm(uterus.internal_os - uterus.external_os)
-    centre = uterus.cervix_centre + rng.normal(0, 3.5, 3) + axis * rng.uniform(-9, 6)
+    axis = uterus.cervix_axis
+    sunk = {"exophytic": -14.0, "vaginal": -10.0, "corporal": 6.0}.get(plan.pattern, 0.0)
+    centre = uterus.cervix_centre + rng.normal(0, 3, 3) + axis * (sunk + rng.uniform(-5, 4))
     lobes: list[Shape] = [Ellipsoid(centre, 0.45 * radius * rng.uniform(0.7, 1.35, 3))]
-    sideways = np.array([rng.choice([-1.0, 1.0]), rng.uniform(-0.2, 0.4), rng.uniform(-0.2, 0.2)])
-    ways = (axis, -axis, sideways, np.array([0, rng.choice([-0.8, 0.8]), rng.uniform(-0.4, 0.4)]))
-    for way in rng.permutation(4)[: rng.integers(1, 4)]:
-        place = centre + ways[way] * radius * (0.45 + 0.6 * plan.invasion)
+    for way in _ways(rng, plan, uterus):
+        place = centre + way * radius * (0.45 + 0.6 * plan.invasion)
         lobes.append(Ellipsoid(place, 0.35 * radius * rng.uniform(0.5, 1.3, 3)))
+    stroma = ((uterus.cervix, 1.2),) if plan.pattern == "stromal" else ()
     outside = tuple(organ.shape for organ in anatomy.barriers())
-    return Growth(Union(tuple(lobes), 6), _waves(rng, radius), 0.16 * radius, (), outside, reach_mm=radius)
+    rough = 0.26 if plan.pattern == "exophytic" else 0.20
+    return Growth(
+        Union(tuple(lobes), 6), _waves(rng, radius), rough * radius, stroma, outside, reach_mm=radius
+    )
+
+
+def _ways(rng: np.random.Generator, plan: TumourPlan, uterus: Uterus) -> list[Array]:
+    """Where a cervical tumour's lobes lie from its bulk: a main direction or two, and one at random."""
+    up, back = uterus.cervix_axis, np.array([0.0, 1.0, 0.0])
+    side = np.array([rng.choice([-1.0, 1.0]), rng.uniform(-0.2, 0.4), rng.uniform(-0.2, 0.2)])
+    around = rng.choice([-0.8, 0.8]) * back + rng.uniform(-0.4, 0.4) * up
+    own = {
+        "stromal": [around],
+        "exophytic": [-0.8 * up, -0.6 * up + 0.5 * around],
+        "parametrial": [side, 1.3 * side] if rng.random() < 0.6 else [side, side * [-1, 1, 1]],
+        "vaginal": [-up + 0.3 * around, -1.6 * up + 0.3 * around],
+        "corporal": [up, 1.5 * up],
+    }[plan.pattern]
+    anywhere = rng.normal(size=3)
+    return [*own, anywhere / np.linalg.norm(anywhere)]
 
 
 def _corporal(rng: np.random.Generator, plan: TumourPlan, anatomy: Anatomy, radius: float) -> Growth:
@@ -131,9 +125,9 @@ def _corporal(rng: np.random.Generator, plan: TumourPlan, anatomy: Anatomy, radi
     spot = rng.uniform(-1, 1, 3) * [0.3, 0.15, 0.45] * uterus.corpus_radii
     stretch = np.array([rng.uniform(0.9, 1.3), rng.uniform(0.6, 0.9), rng.uniform(0.9, 1.4)])
     core = Ellipsoid(uterus.corpus_centre + spot @ uterus.axes, 0.5 * radius * stretch, uterus.axes)
-    inside = ((uterus.cavity, 2.5 * (1 - plan.invasion) ** 1.5), (uterus.corpus, 3.0))
+    inside = ((uterus.cavity, 9.0 * (1 - plan.invasion) ** 2.5), (uterus.corpus, 3.0))
     outside = tuple(organ.shape for organ in anatomy.barriers() if organ.tissue == "marrow")
-    return Growth(core, _waves(rng, radius), 0.14 * radius, inside, outside, reach_mm=1.3 * radius)
+    return Growth(core, _waves(rng, radius), 0.20 * radius, inside, outside, reach_mm=1.3 * radius)
 
 
 def _waves(rng: np.random.Generator, radius: float) -> tuple[Waves, Waves]:
@@ -141,18 +135,28 @@ def _waves(rng: np.random.Generator, radius: float) -> tuple[Waves, Waves]:
 
 
 def _at_volume(growth: Growth, volume_ml: float) -> Growth:
-    """Set the level so that the volume under it is the wanted one, counted on a 2 mm grid."""
-    low, high = growth.bounds()
-    shape = np.ceil((high - low) / _GRID_MM).astype(int)[::-1]
-    affine = np.zeros((4, 4))
-    affine[[2, 1, 0], [0, 1, 2]] = _GRID_MM
-    affine[:3, 3], affine[3, 3] = low, 1
-    grid = Geometry((int(shape[0]), int(shape[1]), int(shape[2])), affine)
+    """Set the level so that the volume under it is the wanted one, counted on a grid of ``GRID_MM``."""
+    grid = grid_around(growth.bounds())
     near = _without_far(growth, grid)
-    field = near.distance(points_in(grid, (slice(0, shape[0]), slice(0, shape[1]), slice(0, shape[2]))))
-    voxels = min(max(round(volume_ml * 1000 / _GRID_MM**3), 1), field.size - 1)
+    field = near.distance(points_in(grid, whole(grid)))
+    voxels = min(max(round(volume_ml * 1000 / GRID_MM**3), 1), field.size - 1)
     level = float(np.partition(field.ravel(), voxels)[voxels])
     return replace(near, level_mm=level)
+
+
+def grid_around(bounds: Bounds) -> Geometry:
+    """A grid of ``GRID_MM`` that holds a box."""
+    low, high = bounds
+    shape = np.ceil((high - low) / GRID_MM).astype(int)[::-1]
+    affine = np.zeros((4, 4))
+    affine[[2, 1, 0], [0, 1, 2]] = GRID_MM
+    affine[:3, 3], affine[3, 3] = low, 1
+    return Geometry((int(shape[0]), int(shape[1]), int(shape[2])), affine)
+
+
+def whole(grid: Geometry) -> Box:
+    """All of a grid."""
+    return slice(0, grid.shape[0]), slice(0, grid.shape[1]), slice(0, grid.shape[2])
 
 
 def _without_far(growth: Growth, grid: Geometry) -> Growth:

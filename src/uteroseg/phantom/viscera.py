@@ -8,7 +8,7 @@ import numpy as np
 
 from uteroseg.imaging.geometry import Array
 from uteroseg.phantom.pelvis import SIDES, Organ
-from uteroseg.phantom.shapes import Ellipsoid, Grown, Rough, Tube, Waves
+from uteroseg.phantom.shapes import Ellipsoid, Grown, Rough, Tube, Waves, Without
 from uteroseg.phantom.uterus import Uterus
 
 _CONTENTS = ("gas", "stool", "bowel mucus", "bowel fluid")
@@ -40,16 +40,46 @@ def rectum(rng: np.random.Generator) -> Iterator[Organ]:
     yield Organ(str(content), Rough(lumen, Waves.draw(rng, length_mm=18), 1.5))
 
 
-def bladder(rng: np.random.Generator) -> Iterator[Organ]:
-    """The bladder behind and above the symphysis, from empty to full, with wall and urethra."""
-    fill = rng.uniform(0.55, 1.3)
-    radii = np.array([34 * fill, 24 * fill**0.7, 27 * fill]) * rng.uniform(0.9, 1.1, 3)
-    centre = np.array([rng.normal(0, 3), -42 + rng.normal(0, 3), -46 + radii[2]])
-    lumen = Rough(Ellipsoid(centre, radii), Waves.draw(rng, length_mm=45), 1.5)
+def bladder_ml(rng: np.random.Generator) -> float:
+    """Draw how full the bladder is, from just voided to full: log-uniform, 12–420 mL (general)."""
+    return float(np.exp(rng.uniform(np.log(12), np.log(420))))
+
+
+def fullness(volume_ml: float) -> float:
+    """Of a bladder: 0 empty to 1 full."""
+    return float(np.clip((volume_ml - 12) / 408, 0, 1))
+
+
+def bladder(rng: np.random.Generator, volume_ml: float, uterus: Uterus) -> Iterator[Organ]:
+    """The bladder behind the symphysis, flat when empty, indented by the uterus, with wall and urethra."""
+    full = fullness(volume_ml)
+    shape = np.array([1.45 - 0.45 * full, 1.0 - 0.12 * full, 0.62 + 0.62 * full]) * rng.uniform(0.93, 1.07, 3)
+    radii = shape * (volume_ml * 1000 / (4.19 * float(np.prod(shape)))) ** (1 / 3)
+    wall = rng.uniform(2.5, 4.0) * (1.6 - full**0.5)
+    centre = np.array([rng.normal(0, 3), -46 + 0.28 * radii[1] + rng.normal(0, 3), -47 + radii[2]])
+    tilt = np.radians(rng.uniform(10, 40) * (1 - full))
+    axes = np.array([[1, 0, 0], [0, np.cos(tilt), np.sin(tilt)], [0, -np.sin(tilt), np.cos(tilt)]])
+    dome = Ellipsoid(centre, radii, axes, taper=-0.3)
+    whole = Rough(dome, Waves.draw(rng, length_mm=45), 0.07 * float(radii.min()))
+    lumen = Without(whole, Grown(uterus.corpus, wall + 1))
     urethra = np.array([centre - [0, 0, radii[2]], [centre[0], -36, -80]])
     yield Organ("bladder wall", Tube(urethra, np.array([6.0, 5.5])))
-    yield Organ("bladder wall", Grown(lumen, rng.uniform(2.5, 4.5) / fill**0.5))
+    yield Organ("bladder wall", Grown(lumen, wall))
     yield Organ("urine", lumen)
+
+
+def parametria(rng: np.random.Generator, uterus: Uterus) -> Iterator[Organ]:
+    """Loose tissue beside cervix and lower corpus, full of small veins, and larger veins in it."""
+    for side in SIDES:
+        root = uterus.cervix_centre + np.array([side * 22, 2, 4])
+        wing = Ellipsoid(root, np.array([18.0, 9, 15]) * rng.uniform(0.8, 1.25, 3))
+        horn = uterus.corpus_centre + np.array([side * 30, 4, -8])
+        broad = Tube(np.array([root, horn]), np.array([8.0, 6]))
+        for shape in (wing, broad):
+            yield Organ("parametrium", Rough(shape, Waves.draw(rng, length_mm=14), 2.0))
+        for _ in range(int(rng.integers(2, 6))):
+            line = root + np.cumsum(rng.normal(0, 7, (4, 3)), axis=0)
+            yield Organ("vessel", Tube(line, rng.uniform(1.2, 2.4, 4)))
 
 
 def vagina(uterus: Uterus) -> Iterator[Organ]:
@@ -60,17 +90,22 @@ def vagina(uterus: Uterus) -> Iterator[Organ]:
     yield Organ("cervical canal", Tube(line, np.array([1.0, 1.0, 1.2]), 4.0))
 
 
-def ovaries(rng: np.random.Generator, *, age: int) -> Iterator[Organ]:
-    """Two ovaries, with follicles before the menopause; now and then one with an endometrioma."""
+def ovaries(rng: np.random.Generator, *, fertile: bool) -> Iterator[Organ]:
+    """Two ovaries, with follicles before the menopause; at times a cyst, simple, thick or of blood."""
     for side in SIDES:
         centre = np.array([side * rng.uniform(30, 46), rng.uniform(-8, 25), rng.uniform(12, 40)])
-        radii = rng.uniform(0.8, 1.25) * np.array([9.0, 11.0, 14.0]) * (1.0 if age < 51 else 0.65)
+        radii = rng.uniform(0.8, 1.25) * np.array([9.0, 11.0, 14.0]) * (1.0 if fertile else 0.65)
         yield Organ("ovary", Rough(Ellipsoid(centre, radii), Waves.draw(rng, length_mm=15), 0.8))
-        for _ in range(int(rng.integers(3, 9)) if age < 51 else int(rng.integers(0, 2))):
+        for _ in range(int(rng.integers(3, 9)) if fertile else int(rng.integers(0, 2))):
             place = centre + rng.uniform(-0.7, 0.7, 3) * radii
             yield Organ("follicle", Ellipsoid(place, np.full(3, rng.lognormal(np.log(2.6), 0.4))))
-        if rng.random() < 0.06:
-            yield Organ("blood", Ellipsoid(centre, rng.uniform(8, 16, 3)))
+        chances = (0.78, 0.11, 0.05, 0.06) if fertile else (0.90, 0.08, 0.01, 0.01)
+        kind = str(rng.choice(("", "follicle", "proteinaceous cyst", "blood"), p=chances))
+        if kind:
+            size = float(np.clip(rng.lognormal(np.log(13), 0.4), 7, 32)) * rng.uniform(0.8, 1.2, 3)
+            place = centre + [side * 0.3, 0, 0.4] * size
+            yield Organ("ovary", Ellipsoid(place, size + 1.5))
+            yield Organ(kind, Rough(Ellipsoid(place, size), Waves.draw(rng, length_mm=25), 0.8))
 
 
 def free_fluid(rng: np.random.Generator, uterus: Uterus) -> Iterator[Organ]:
@@ -79,6 +114,14 @@ def free_fluid(rng: np.random.Generator, uterus: Uterus) -> Iterator[Organ]:
         place = uterus.internal_os * [1, 0, 1] + [0, 30, rng.uniform(-12, 0)]
         pool = Ellipsoid(place, np.array([rng.uniform(10, 28), rng.uniform(3, 8), rng.uniform(5, 14)]))
         yield Organ("fluid", Rough(pool, Waves.draw(rng, length_mm=22), 1.5))
+
+
+def vulva(rng: np.random.Generator) -> Iterator[Organ]:
+    """A Bartholin cyst beside the introitus, one in twelve, at times with thick content."""
+    if rng.random() < 1 / 12:
+        content = "proteinaceous cyst" if rng.random() < 0.5 else "nabothian cyst"
+        place = np.array([rng.choice(SIDES) * rng.uniform(12, 18), rng.uniform(-20, -10), -80])
+        yield Organ(content, Ellipsoid(place, rng.uniform(6, 13) * rng.uniform(0.8, 1.2, 3)))
 
 
 def _gut(line: Array, radius: float, rng: np.random.Generator, chances: tuple[float, ...]) -> Iterator[Organ]:

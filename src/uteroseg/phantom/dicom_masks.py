@@ -1,0 +1,117 @@
+"""The true masks of virtual patients as DICOM SEG, and the table that tells `ingest` whose they are.
+
+References
+----------
+DICOM PS3.3 A.51 (Segmentation IOD), C.8.20.2 (Segmentation Image).
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from pathlib import Path
+
+import pydicom
+from pydicom.dataset import Dataset
+
+from uteroseg.dicom.scan import scan_folder
+from uteroseg.dicom.studies import require_studies
+from uteroseg.errors import UserError
+from uteroseg.files import write_text
+from uteroseg.imaging.study import Mask
+from uteroseg.phantom.dicom_series import DATE, TIME, Identity
+
+MASK_FILE = "seg.dcm"
+TABLE = "annotations.csv"
+READER = "simulation"
+
+_COLUMNS = ["study", "mask", "label"]
+_OWN_UIDS = ("DimensionOrganizationUID", "TrackingUID")
+_WRITTEN_ON = {
+    "ContentDate": DATE,
+    "ContentTime": TIME,
+    "InstanceCreationDate": DATE,
+    "InstanceCreationTime": TIME,
+    "ContributionDateTime": DATE + TIME,
+}
+
+
+def write_mask(mask: Mask, folder: Path, identity: Identity) -> None:
+    """Write a mask as ``seg.dcm`` into the folder that holds its series; the same mask gives the same bytes.
+
+    Raises
+    ------
+    UserError
+        If the mask is not on the grid of the series.
+    """
+    from uteroseg.dicom.seg import write_seg  # highdicom takes half a second to import
+
+    (found,) = require_studies(scan_folder(folder), folder)
+    path = folder / MASK_FILE
+    write_seg(path, mask, found, algorithm_name=READER, algorithm_version="1")
+    dataset = pydicom.dcmread(path)
+    _name_the_reader(dataset)
+    _make_reproducible(dataset, identity)
+    dataset.save_as(path, enforce_file_format=True)
+
+
+def list_masks(root: Path) -> None:
+    """Name the mask of every patient's folder below ``root`` in its ``annotations.csv``, whole or not at all.
+
+    Rows that are there already stay as they are, so that it can be called again and again.
+
+    Raises
+    ------
+    UserError
+        If there is another table of that name.
+    """
+    path = root / TABLE
+    rows = _rows(path)
+    listed = {row["study"] for row in rows}
+    studies = sorted(mask.parent.name for mask in root.glob(f"[!.]*/{MASK_FILE}"))
+    new = [
+        {"study": study, "mask": f"{study}/{MASK_FILE}", "label": "1"}
+        for study in studies
+        if study not in listed
+    ]
+    if new:
+        text = io.StringIO()
+        writer = csv.DictWriter(text, _COLUMNS, lineterminator="\n")
+        writer.writeheader()
+        writer.writerows([*rows, *new])
+        write_text(path, text.getvalue())
+
+
+def _rows(path: Path) -> list[dict[str, str]]:
+    if not path.exists():
+        return []
+    with path.open(encoding="utf-8", newline="") as file:
+        reader = csv.DictReader(file)
+        rows = list(reader)
+    if reader.fieldnames != _COLUMNS or any(len(row) > len(_COLUMNS) for row in rows):
+        raise UserError(
+            f"{path} is another table.",
+            expected=f"no such file, or one with the columns {','.join(_COLUMNS)}.",
+            fix="choose another folder for the DICOM files, or move the table away.",
+        )
+    return rows
+
+
+def _name_the_reader(dataset: Dataset) -> None:
+    """Say that the mask is the simulation's truth, of no algorithm that the standard has a code for."""
+    dataset.ContentCreatorName = READER
+    dataset.SeriesDescription = f"Tumour, true mask of the {READER}"
+    for segment in dataset.SegmentSequence:
+        segment.SegmentAlgorithmName = READER
+        segment.pop("SegmentationAlgorithmIdentificationSequence", None)
+
+
+def _make_reproducible(dataset: Dataset, identity: Identity) -> None:
+    """Replace what is new in every file: its own UIDs, and the time of writing."""
+    for element in dataset.iterall():
+        if element.keyword in _OWN_UIDS:
+            element.value = identity.uid(f"mask {element.keyword}")
+        elif element.keyword in _WRITTEN_ON:
+            element.value = _WRITTEN_ON[element.keyword]
+    dataset.SOPInstanceUID, dataset.SeriesInstanceUID = identity.uid("mask"), identity.uid("mask series")
+    dataset.file_meta.MediaStorageSOPInstanceUID = dataset.SOPInstanceUID
