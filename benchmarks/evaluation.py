@@ -3,9 +3,9 @@
     python benchmarks/evaluation.py --monai-python /tmp/monai-env/bin/python
 
 MONAI lives in an environment of its own (python -m venv ENV; ENV/bin/pip install monai torch). Prints one
-JSON object: `ratio_to_monai` is the time of MONAI's DSC, HD95 and surface DSC divided by that of everything
-that `measure_case` measures; `ratio_to_monai_same_measures` compares the three measures alone. Both measure
-the same masks with two threads, in turns, and the best of `runs` counts.
+JSON object: `ratio_to_monai` is the time of MONAI's DSC, HD95 and surface DSC divided by ours for the same
+three; `ratio_to_monai_all_measures` divides by the time of everything that `measure_case` measures. Both
+measure the same masks with two threads, in turns; the figures are the medians of `runs`.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ import sys
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
+from statistics import median
 
 from _common import machine, timed, versions
 
@@ -160,15 +161,15 @@ def main() -> None:
         ]
         memory = run(sys.executable, "memory")
     ours, monai = rounds[0]
-    all_s, three_s = (min(round_[0][name] for round_ in rounds) for name in ("all_s", "three_s"))
-    monai_s = min(round_[1]["three_s"] for round_ in rounds)
+    all_s, three_s = (median(round_[0][name] for round_ in rounds) for name in ("all_s", "three_s"))
+    monai_s = median(round_[1]["three_s"] for round_ in rounds)
     # MONAI's surface DSC with sub-voxels is defined as ours; its HD95 counts voxels, not area.
     difference = np.abs(np.array(ours["values"]) - np.array(monai["values"])).max(axis=0)
     print(
         json.dumps(
             {
-                "ratio_to_monai": round(monai_s / all_s, 1),
-                "ratio_to_monai_same_measures": round(monai_s / three_s, 1),
+                "ratio_to_monai": round(monai_s / three_s, 1),
+                "ratio_to_monai_all_measures": round(monai_s / all_s, 1),
                 "all_measures_ms": round(1e3 * all_s, 1),
                 "three_measures_ms": round(1e3 * three_s, 1),
                 "monai_three_measures_ms": round(1e3 * monai_s, 1),

@@ -45,3 +45,19 @@ def test_simulate_refuses_what_cannot_be_and_writes_nothing(run, tmp_path, optio
     assert code == 2
     assert expected in told
     assert not (tmp_path / "d").exists()
+
+
+def test_an_encoding_without_dicom_is_refused(run, tmp_path):
+    arguments = ("simulate", tmp_path / "d", "--cohort", "uterine", "--cases", 1, "--encoding", "enhanced")
+    code, out, err = run(*arguments)
+    assert (code, out) == (2, "")
+    assert "no DICOM files are to be written" in err
+    assert not (tmp_path / "d").exists()
+
+
+def test_help_names_every_scanner(run):
+    from uteroseg.phantom.presets import PRESETS
+
+    _, out, _ = run("simulate", "--help")
+    text = "".join(part.strip(" │") for part in out.splitlines())
+    assert all(name in text for name in PRESETS)

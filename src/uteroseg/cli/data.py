@@ -24,7 +24,13 @@ def simulate(
     cohort: Annotated[str, typer.Option(help="cervical or uterine.")],
     cases: Annotated[int, typer.Option(help="Number of patients.")],
     seed: Annotated[int, typer.Option(help="The same seed gives the same patients.")] = 1,
-    scanner: Annotated[str | None, typer.Option(help="Whose protocol and artefacts.")] = None,
+    scanner: Annotated[
+        str | None,
+        typer.Option(
+            help="Whose protocol and artefacts: siemens-skyra-3t (default), siemens-trio-3t, ge-signa-1.5t, "
+            "philips-ingenia-3t."
+        ),
+    ] = None,
     plane: Annotated[str | None, typer.Option(help="sagittal or axial, instead of the scanner's.")] = None,
     b_values: Annotated[
         str | None, typer.Option(help="s/mm² ('0,500,1000'), instead of the scanner's.")
@@ -43,7 +49,9 @@ def simulate(
         bool, typer.Option("--randomise", help="Contrasts beyond what is realistic, for pretraining.")
     ] = False,
     dicom: Annotated[Path | None, typer.Option(help="Also write images and masks here as DICOM.")] = None,
-    encoding: Annotated[str, typer.Option(help="Of the DICOM files: classic or enhanced.")] = "classic",
+    encoding: Annotated[
+        str | None, typer.Option(help="Of the DICOM files: classic (default) or enhanced.")
+    ] = None,
     json: Json = False,
 ) -> None:
     """Add virtual patients to a dataset."""
@@ -53,6 +61,12 @@ def simulate(
     from uteroseg.phantom.cohort import simulate_cohort
     from uteroseg.phantom.presets import acquisition_named
 
+    if encoding and not dicom:
+        raise UserError(
+            f"--encoding is {encoding!r}, and no DICOM files are to be written.",
+            expected="--dicom with a folder for them.",
+            fix="add --dicom DIR, or leave out --encoding.",
+        )
     chosen = {"plane": plane, "b_values": numbers_of(b_values) or None, "snr": snr}
     own = {name: value for name, value in chosen.items() if value is not None}
     acquisition = replace(acquisition_named(DEFAULT.name if scanner is None else scanner), **own)  # type: ignore[arg-type]
@@ -67,7 +81,7 @@ def simulate(
             reader_dsc=0.90 if second_reader and reader_dsc is None else reader_dsc,
             randomise=randomise,
             dicom=dicom,
-            encoding=encoding,
+            encoding=encoding or "classic",
             on_case=lambda number: update("virtual patients", number, cases, ""),
         )
     text = f"{done.added} virtual {cohort} patients added to {dataset}"
