@@ -41,10 +41,20 @@ def test_simulate_takes_the_protocol_the_share_without_tumour_and_a_second_reade
     ],
 )
 def test_simulate_refuses_what_cannot_be_and_writes_nothing(run, tmp_path, option, value, expected):
-    code, _, told = run("simulate", tmp_path / "d", "--cohort", "uterine", "--cases", 1, option, value)
+    arguments = (
+        "simulate",
+        tmp_path / "d",
+        "--cohort",
+        "uterine",
+        "--cases",
+        1,
+        "--dicom",
+        tmp_path / "dicom",
+    )
+    code, _, told = run(*arguments, option, value)
     assert code == 2
     assert expected in told
-    assert not (tmp_path / "d").exists()
+    assert not list(tmp_path.iterdir())
 
 
 def test_an_encoding_without_dicom_is_refused(run, tmp_path):
