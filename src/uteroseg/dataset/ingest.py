@@ -178,7 +178,7 @@ class _Intake:
     several_dates: frozenset[str]
 
     def take(self, found: FoundStudy) -> Outcome:
-        key = self.pseudonyms.of(" ".join(sorted(series.series_uid for series in found.dwi)))
+        key = self.pseudonyms.of(found.series_uids)
         annotation = annotation_of(found, self.annotations, self.source)
         present = self.dataset.find(key)
         if present and (annotation is None or self.dataset.has_mask(present)):

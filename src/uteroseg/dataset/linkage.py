@@ -36,8 +36,7 @@ def write_linkage(table: Path, linked: Iterable[tuple[CaseId, FoundStudy]]) -> N
     """Add cases to the table, unless they are in it; readable by the owner alone."""
     rows = _read(table)
     for case, found in linked:
-        series = " ".join(sorted(series.series_uid for series in found.dwi))
-        rows[str(case)] = [str(case), found.patient_id, found.date, found.study_uid, series]
+        rows[str(case)] = [str(case), found.patient_id, found.date, found.study_uid, found.series_uids]
     text = io.StringIO()
     csv.writer(text, lineterminator="\n").writerows([COLUMNS, *(rows[case] for case in sorted(rows))])
     write_text(table, text.getvalue(), private=True)

@@ -70,6 +70,11 @@ class FoundStudy:
         return self.date or self.study_uid
 
     @property
+    def series_uids(self) -> str:
+        """What tells the acquisition: the UIDs of its diffusion series, in the order of their text."""
+        return " ".join(sorted(series.series_uid for series in self.dwi))
+
+    @property
     def used(self) -> tuple[Series, ...]:
         """What `load_study` takes."""
         return self.dwi if self.adc is None else (*self.dwi, self.adc)

@@ -69,10 +69,8 @@ def assess(
         on_case=lambda done: on_case(done, len(cases)),
     )
     measured = _with_expected_dsc(predictions, measured)
-    readers = _readers(dataset, cases, tolerance_mm)
-    problems = [*measured.problems, *_strays(dataset, predictions)]
-    for reader, found in readers.items():
-        problems += [f"reader {reader}, {problem}" for problem in found.pop("problems")]
+    readers, readers_problems = _readers(dataset, cases, tolerance_mm)
+    problems = [*measured.problems, *_strays(dataset, predictions), *readers_problems]
     summary = summarise(measured.rows, tolerance_mm=tolerance_mm)
     virtual = {row["participant"]: _is_virtual(dataset, row) for row in measured.rows}
     if any(virtual.values()):
@@ -125,9 +123,9 @@ def _is_virtual(dataset: Dataset, row: Row) -> bool:
     return dataset.participants[row["participant"]].source == "virtual"
 
 
-def _readers(dataset: Dataset, cases: list[CaseId], tolerance_mm: float) -> dict[str, Any]:
-    """Every other reader measured as the model is, on the cases that they read."""
-    found = {}
+def _readers(dataset: Dataset, cases: list[CaseId], tolerance_mm: float) -> tuple[dict[str, Any], list[str]]:
+    """Every other reader measured as the model is, on the cases that they read; and what does not count."""
+    found, problems = {}, []
     for reader, read in cases_by_reader(dataset, cases).items():
         measured = measure_cases(
             dataset,
@@ -138,5 +136,5 @@ def _readers(dataset: Dataset, cases: list[CaseId], tolerance_mm: float) -> dict
         )
         summary = summarise(measured.rows, tolerance_mm=tolerance_mm)
         found[reader] = {"groups": summary["groups"], "agreement": summary["agreement"]}
-        found[reader]["problems"] = measured.problems
-    return found
+        problems += [f"reader {reader}, {problem}" for problem in measured.problems]
+    return found, problems

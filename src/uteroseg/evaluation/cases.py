@@ -7,7 +7,7 @@ import io
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, TypeVar
 
 from uteroseg.dataset.layout import CaseId
 from uteroseg.dataset.store import Dataset
@@ -18,6 +18,8 @@ from uteroseg.imaging.geometry import Array
 from uteroseg.imaging.study import Mask
 
 Row = dict[str, Any]
+Place = Literal["worst", "median", "best"]
+Ranked = TypeVar("Ranked", bound=Mapping[str, Any])
 
 
 @dataclass(frozen=True)
@@ -95,6 +97,12 @@ def measure_cases(
             continue
         measured.rows.append({**_who(dataset, case), **measures})
     return measured
+
+
+def worst_median_best(rows: Sequence[Ranked]) -> dict[Place, Ranked]:
+    """The cases with the lowest, the median and the highest DSC, for pictures; at least one row."""
+    ranked = sorted(rows, key=lambda row: (row["dsc"], row["case"]))
+    return {"worst": ranked[0], "median": ranked[(len(ranked) - 1) // 2], "best": ranked[-1]}
 
 
 def write_rows(path: Path, rows: Iterable[Mapping[str, Any]]) -> None:

@@ -76,6 +76,13 @@ def patient_values(rows: Sequence[Row], measure: str) -> dict[str, float]:
     )
 
 
+def paired_values(rows: Sequence[Row], measure: str) -> list[tuple[float, float]]:
+    """Automatic and manual value of each patient, over the cases in which both masks have one."""
+    both = [r for r in rows if r.get(measure) is not None and r.get(f"predicted_{measure}") is not None]
+    manual, automatic = (patient_values(both, name) for name in (measure, f"predicted_{measure}"))
+    return [(automatic[patient], manual[patient]) for patient in manual]
+
+
 def agreement(rows: Sequence[Row]) -> dict[str, Any]:
     """ICC(A,1) and Bland–Altman of automatic (first) against manual values, one of each per patient.
 
@@ -83,11 +90,9 @@ def agreement(rows: Sequence[Row]) -> dict[str, Any]:
     """
     found = {}
     for measure, words in AGREEMENT.items():
-        both = [r for r in rows if r.get(measure) is not None and r.get(f"predicted_{measure}") is not None]
-        manual, automatic = (patient_values(both, name) for name in (measure, f"predicted_{measure}"))
-        if not both:
+        pairs = paired_values(rows, measure)
+        if not pairs:
             continue
-        pairs = [(automatic[patient], manual[patient]) for patient in manual]
         found[measure] = {
             "measure": words,
             "patients": len(pairs),

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from uteroseg.dataset.layout import CaseId
 from uteroseg.dataset.store import Dataset
 from uteroseg.errors import UserError
-from uteroseg.evaluation.cases import measure_cases
+from uteroseg.evaluation.cases import Place, measure_cases, worst_median_best
 from uteroseg.imaging.nifti import read_mask, write_mask
 from uteroseg.imaging.study import Mask
 from uteroseg.inference.overlay import overlay
@@ -51,19 +51,11 @@ def evaluate_run(
     return measured.rows
 
 
-def draw_overlays(
-    dataset: Dataset, rows: Sequence[dict[str, Any]], folder: Path
-) -> dict[Literal["worst", "median", "best"], Overlay]:
+def draw_overlays(dataset: Dataset, rows: Sequence[dict[str, Any]], folder: Path) -> dict[Place, Overlay]:
     """Draw the worst, median and best case by DSC into ``folder/overlays``."""
-    ranked = sorted(rows, key=lambda row: (row["dsc"], row["case"]))
-    chosen: dict[Literal["worst", "median", "best"], dict[str, Any]] = {
-        "worst": ranked[0],
-        "median": ranked[(len(ranked) - 1) // 2],
-        "best": ranked[-1],
-    }
     (folder / "overlays").mkdir()
-    pictures: dict[Literal["worst", "median", "best"], Overlay] = {}
-    for place, row in chosen.items():
+    pictures: dict[Place, Overlay] = {}
+    for place, row in worst_median_best(rows).items():
         case = CaseId.parse(row["case"])
         study, file = dataset.load_study(case), f"overlays/{place}.png"
         overlay(

@@ -83,5 +83,4 @@ def find_inputs(path: Path, reading: Reading | None = None) -> list[StudyInput]:
 
 
 def _case_name(found: FoundStudy) -> str:
-    series = " ".join(sorted(series.series_uid for series in found.dwi))
-    return f"study-{hashlib.sha256(series.encode()).hexdigest()[:8]}"
+    return f"study-{hashlib.sha256(found.series_uids.encode()).hexdigest()[:8]}"

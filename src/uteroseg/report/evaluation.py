@@ -12,7 +12,7 @@ from PIL import Image
 
 from uteroseg.dataset.layout import CaseId
 from uteroseg.dataset.store import Dataset
-from uteroseg.evaluation.cases import write_rows
+from uteroseg.evaluation.cases import worst_median_best, write_rows
 from uteroseg.files import write_json, write_text
 from uteroseg.imaging.study import Mask
 from uteroseg.inference.overlay import overlay
@@ -85,8 +85,7 @@ def _save(path: Path, figure: Figure, note: str) -> None:
 def _pictures(
     dataset: Dataset, rows: Sequence[Row], mask_of: Callable[[CaseId], Mask]
 ) -> dict[str, Image.Image]:
-    ranked = sorted(rows, key=lambda row: (row["dsc"], row["case"]))
-    chosen = {"worst": ranked[0], "median": ranked[(len(ranked) - 1) // 2], "best": ranked[-1]}
+    chosen = worst_median_best(rows)
     pictures = {}
     for row in {row["case"]: row for row in chosen.values()}.values():
         places = [place for place, other in chosen.items() if other is row]

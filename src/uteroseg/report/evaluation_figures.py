@@ -12,7 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from PIL import Image
 
-from uteroseg.evaluation.summary import AGREEMENT, POOLED, by_cohort, patient_values
+from uteroseg.evaluation.summary import AGREEMENT, POOLED, by_cohort, paired_values, patient_values
 from uteroseg.report.figures import STYLE
 
 _SHOWN = ("volume_ml", "diameter_mm", "adc_mean")
@@ -66,10 +66,8 @@ def bland_altman_figure(rows: Sequence[Row], agreement: Mapping[str, Any]) -> Fi
     figure = Figure(figsize=(3.7 * len(shown), 3.4), layout="constrained")
     cohorts = by_cohort(rows)
     for axes, measure in zip(figure.subplots(1, len(shown), squeeze=False).flat, shown, strict=True):
-        for name in cohorts if len(cohorts) > 2 else [POOLED]:
-            if name == POOLED and len(cohorts) > 2:
-                continue
-            pairs = _pairs(cohorts[name], measure)
+        for name in [n for n in cohorts if n != POOLED] if len(cohorts) > 2 else [POOLED]:
+            pairs = np.array(paired_values(cohorts[name], measure)).reshape(-1, 2)
             axes.plot(pairs.mean(axis=1), pairs[:, 0] - pairs[:, 1], "o", markersize=4, alpha=0.8,
                       color=_colour(name, cohorts), label=name)  # fmt: skip
         _limits(axes, agreement[measure]["bland_altman"])
@@ -122,13 +120,6 @@ def overlays_figure(pictures: Mapping[str, Image.Image]) -> Figure:
         axes.set_title(title)
         axes.axis("off")
     return figure
-
-
-def _pairs(rows: Sequence[Row], measure: str) -> Any:
-    """Automatic and manual value of each patient, shape (patients, 2)."""
-    both = [r for r in rows if r.get(measure) is not None and r.get(f"predicted_{measure}") is not None]
-    manual, automatic = (patient_values(both, name) for name in (measure, f"predicted_{measure}"))
-    return np.array([(automatic[patient], manual[patient]) for patient in manual]).reshape(-1, 2)
 
 
 def _limits(axes: Axes, found: Mapping[str, Any]) -> None:
