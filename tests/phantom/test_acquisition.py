@@ -25,6 +25,7 @@ from uteroseg.phantom.acquisition import DEFAULT, Acquisition, Artefacts
         ("field_t", 7.0, "1 to 3 T"),
         ("blur_pixels", (0.3, -1.0), "0 to 3 pixels"),
         ("noise_pixels", 5.0, "0 to 2 pixels"),
+        ("averages", 0, "1 to 64"),
         ("echo_spacing_ms", 0.0, "0.2 to 2 ms"),
         ("acceleration", 0.5, "1 to 4"),
     ],

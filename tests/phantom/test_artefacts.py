@@ -97,6 +97,15 @@ def test_fat_that_escapes_suppression_is_shifted_by_17_pixels_at_3_t():
     assert image[1].sum() == pytest.approx(0.2 * fat.sum() * np.exp(-0.15), rel=1e-4)
 
 
+def test_shifted_fat_that_leaves_the_field_of_view_enters_on_the_other_side():
+    fat = np.ones((1, 4, 64), np.float32)
+    clean = Painted(np.zeros((2, *fat.shape), np.float32), fat)
+    image, _ = with_artefacts(
+        clean, np.zeros_like(fat), np.zeros_like(fat), Acquisition(), Drawn(0, 0.2, 0, STILL)
+    )
+    np.testing.assert_allclose(image[0, ..., 1:-1], 0.2, rtol=1e-4)
+
+
 def test_the_ghost_lies_half_a_field_of_view_away():
     image = np.zeros((1, 1, 4, 64), np.float32)
     image[..., 10] = 1

@@ -25,7 +25,7 @@ from uteroseg.phantom.tissue import TISSUES, draw_tissues
 CELL = 18
 NAMES = [name for name in TISSUES if name != "gas"]  # gas has no signal to measure
 # A short echo time, so that tissues of short T2 have signal to measure; the ADC does not depend on it.
-CLEAR = Acquisition(matrix=(144, 108), slices=20, slice_mm=12, b_values=(0, 1000), echo_time_ms=20, snr=1000)
+CLEAR = Acquisition(matrix=(162, 108), slices=20, slice_mm=12, b_values=(0, 1000), echo_time_ms=20, snr=1000)
 
 
 @pytest.fixture(scope="module")

@@ -38,13 +38,13 @@ def test_the_mean_dsc_over_a_cohort_is_the_wanted_one(masks, wanted):
 
 def test_readers_differ_at_the_boundary_and_in_end_slices(masks):
     signs, missed = [], 0
-    for index, mask in enumerate(masks):
+    for index, mask in enumerate(3 * masks):
         second = second_reader(mask, np.random.default_rng(index), dsc=0.88).data
         signs.append(np.sign(int(second.sum()) - int(mask.data.sum())))
         missed += second.any(axis=(1, 2)).sum() < mask.data.any(axis=(1, 2)).sum()
         assert second.any()
     assert {-1, 1} <= set(signs)
-    assert missed >= 3
+    assert missed >= 9  # of 48
 
 
 def test_the_same_numbers_give_the_same_mask(masks):

@@ -28,6 +28,12 @@ def test_growing_moves_the_surface_by_its_margin():
     assert volume(Grown(ball, 3)) == pytest.approx(4 / 3 * np.pi * 13**3, rel=0.02)
 
 
+def test_a_flat_ellipsoid_grows_no_further_than_its_margin():
+    flat = Ellipsoid(np.zeros(3), np.array([12.0, 1.0, 15.0]))
+    inside = GRID.to_patient(np.argwhere(Grown(flat, 8).distance(points_in(GRID, WHOLE)) < 0))
+    assert np.abs(inside).max(axis=0) == pytest.approx((20, 9, 23), abs=1.01)
+
+
 @pytest.mark.parametrize("taper", [0.0, 0.4, 0.75])
 def test_bounds_hold_the_whole_shape(taper):
     turn = np.linalg.qr(np.random.default_rng(1).normal(size=(3, 3)))[0]
@@ -61,3 +67,25 @@ def test_waves_have_unit_variance():
     values = Waves.draw(np.random.default_rng(3), length_mm=8, count=20).at(points_in(GRID, WHOLE))
     assert abs(values.mean()) < 0.1
     assert values.std() == pytest.approx(1, abs=0.1)
+
+
+def test_waves_have_the_same_values_on_a_grid_as_at_single_points():
+    waves = Waves.draw(np.random.default_rng(3), length_mm=8, count=12)
+    on_grid = waves.at(points_in(GRID, WHOLE))
+    places = np.random.default_rng(4).integers(0, 60, (200, 3))
+    single = waves.at(tuple(GRID.to_patient(places).astype(np.float32).T))
+    np.testing.assert_allclose(on_grid[tuple(places.T)], single, atol=1e-4)
+
+
+@pytest.mark.parametrize("margin", [0.0, 4.0])
+def test_the_box_of_a_shape_holds_its_corners_on_an_oblique_grid(margin):
+    affine = np.array([[0.5, 2, 0, -60], [1, 0, 2, -60], [4, -1, 0.5, -60], [0, 0, 0, 1]])
+    geometry = Geometry((60, 60, 60), affine)
+    low, high = np.array([-5.0, -4, -3]), np.array([6.0, 5, 9])
+    corners = np.array(np.meshgrid(*zip(low - margin, high + margin, strict=True))).reshape(3, -1).T
+    index = geometry.to_index(corners)
+    box = box_of(geometry, (low, high), margin_mm=margin)
+    np.testing.assert_array_equal([part.start for part in box], np.maximum(np.floor(index.min(axis=0)), 0))
+    np.testing.assert_array_equal(
+        [part.stop for part in box], np.minimum(np.ceil(index.max(axis=0)) + 1, geometry.shape)
+    )

@@ -102,7 +102,10 @@ class Acquisition:
     echo_time_ms : float
         20–200 ms.
     snr : float
-        Signal of soft tissue with T2 90 ms at b 0 over the noise of one Gaussian channel, 2–1000.
+        Signal of soft tissue with T2 90 ms at b 0 over the standard deviation of the noise in the middle of
+        the stored image, 2–1000.
+    averages : int
+        How many magnitude images a stored one is the mean of (directions and repeats), 1–64.
     field_t : float
         Field strength, 1–3 T.
     vendor : {"siemens", "ge", "philips"}
@@ -133,7 +136,8 @@ class Acquisition:
     slice_mm: float = 4.5
     b_values: tuple[float, ...] = (0.0, 1000.0)
     echo_time_ms: float = 70.0
-    snr: float = 42.0
+    snr: float = 40.0
+    averages: int = 1
     field_t: float = 3.0
     vendor: Vendor = "siemens"
     model: str = ""
@@ -154,6 +158,7 @@ class Acquisition:
         _require(self.slice_mm, "slice thickness", low=1, high=12, unit="mm")
         _require(self.echo_time_ms, "echo time", low=20, high=200, unit="ms")
         _require(self.snr, "signal-to-noise ratio", low=2, high=1000, unit="")
+        _require(self.averages, "number of averages", low=1, high=64, unit="")
         _require(self.field_t, "field strength", low=1, high=3, unit="T")
         for sigma in self.blur_pixels:
             _require(sigma, "blur", low=0, high=3, unit="pixels")
@@ -212,7 +217,8 @@ class Acquisition:
 DEFAULT = Acquisition(
     name="siemens-skyra-3t",
     model="Skyra",
-    noise_pixels=0.4,
-    artefacts=Artefacts(distortion=0.7, fat_residue=0.08, ghost=0.03, motion_mm=0.5, motion_deg=0.3),
+    averages=3,
+    noise_pixels=0.6,
+    artefacts=Artefacts(distortion=0.7, fat_residue=0.06, ghost=0.03, motion_mm=0.5, motion_deg=0.3),
 )
 """Sagittal, 128 × 128 × 24, b 0 and 1000: the protocol of the virtual cohorts."""

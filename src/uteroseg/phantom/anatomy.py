@@ -9,9 +9,9 @@ import numpy as np
 
 from uteroseg.imaging.geometry import Array, Geometry
 from uteroseg.phantom.confounders import uterine_confounders
-from uteroseg.phantom.pelvis import Organ, frame
+from uteroseg.phantom.pelvis import Organ, body_and_cavity, frame
 from uteroseg.phantom.plan import TumourPlan
-from uteroseg.phantom.shapes import Box, box_of, points_in
+from uteroseg.phantom.shapes import Box, Grown, box_of, points_in
 from uteroseg.phantom.uterus import Phase, Uterus, draw_uterus, uterus_organs
 from uteroseg.phantom.viscera import (
     bladder,
@@ -40,7 +40,13 @@ class Anatomy:
     def barriers(self) -> tuple[Organ, ...]:
         """Organs that a tumour grows around, not into: bladder, rectum and bone."""
         kept = {"bladder wall", "marrow", "bowel wall"}
-        return tuple(organ for organ in self.organs if organ.tissue in kept)
+        return tuple(
+            Organ(organ.coat.tissue, Grown(organ.shape, organ.coat.thickness_mm))
+            if organ.coat and organ.coat.tissue in kept
+            else organ
+            for organ in self.organs
+            if organ.tissue in kept or (organ.coat and organ.coat.tissue in kept)
+        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,8 +76,9 @@ def draw_anatomy(
     urine_ml = bladder_ml(rng)
     uterus = draw_uterus(rng, age=age, phase=phase, plan=plan, fullness=fullness(urine_ml))
     organs = [
-        *frame(rng, spread=plan is not None),
+        *body_and_cavity(rng),
         *bowel(rng),
+        *frame(rng, spread=plan is not None),
         *rectum(rng),
         *bladder(rng, urine_ml, uterus),
         *free_fluid(rng, uterus),
@@ -88,10 +95,24 @@ def draw_anatomy(
 def layers(organs: Sequence[Organ], geometry: Geometry) -> Iterator[Layer]:
     """Sample organs on a grid, in order; those outside it are left out."""
     for organ in organs:
-        box = box_of(geometry, organ.shape.bounds())
+        coat = organ.coat
+        box = box_of(geometry, organ.shape.bounds(), margin_mm=3 + (coat.thickness_mm if coat else 0))
         if box is None:
             continue
-        distance = organ.shape.distance(points_in(geometry, box))
-        coverage = np.clip(0.5 - distance / np.float32(BORDER_MM), 0, 1, dtype=np.float32)
+        points = points_in(geometry, box)
+        distance = organ.shape.distance(points)
+        coverage = coverage_at(distance)
+        if coat:
+            around = coverage_at(distance - np.float32(coat.thickness_mm))
+            around[coverage == 1] = 0
+            if around.any():
+                yield Layer(coat.tissue, box, around)
         if coverage.any():
             yield Layer(organ.tissue, box, coverage)
+            for streak in organ.streaks:
+                yield Layer(streak.tissue, box, coverage_at(np.maximum(streak.distance(points), distance)))
+
+
+def coverage_at(distance: Array) -> Array:
+    """Coverage (0–1) at a signed distance from a surface (mm): the border is ``BORDER_MM`` wide."""
+    return np.clip(0.5 - distance / np.float32(BORDER_MM), 0, 1, dtype=np.float32)

@@ -35,9 +35,10 @@ _FIELD_GRID = Geometry(
     (64, 64, 64), np.array([[0, 0, 4, -126], [0, 4, 0, -126], [4, 0, 0, -106], [0, 0, 0, 1.0]])
 )
 """Slices, rows and columns along z, y and x (LPS, mm): 256 mm around the uterus."""
+_FIELD_BLUR = 0.8  # of the field's grid, standard deviation in its voxels: its steps are none of the field's
 _SHIM_MM = 90.0
 _SHORTEST_SHIFT = 0.05
-_LARGEST_STRAIN = 0.2  # pixels per pixel
+_LARGEST_STRAIN = 0.08  # pixels per pixel
 _LEAST_DENSITY = 0.25  # voxels that less tissue was moved to show nothing
 
 
@@ -108,11 +109,17 @@ def with_artefacts(
     *images, share, density = pushed(still, shift)
     image = np.stack(images)
     if drawn.fat_residue:
-        fat_shift = shift + np.float32(FAT_PPM * acquisition.pixels_per_ppm)
-        fat = pushed(clean.fat[None], fat_shift)[0] * np.float32(drawn.fat_residue)
+        fat = pushed(*_wrapped(clean.fat, shift, FAT_PPM * acquisition.pixels_per_ppm))[0]
+        fat *= np.float32(drawn.fat_residue)
         for volume, b_value in zip(image, acquisition.b_values, strict=True):
             volume += fat * np.float32(np.exp(-b_value * ADC_UNIT * FAT_ADC))
     return with_ghost(image, drawn.ghost), share / np.maximum(density, np.float32(_LEAST_DENSITY))
+
+
+def _wrapped(fat: Array, shift: Array, pixels: float) -> tuple[Array, Array]:
+    """Fat moved by whole pixels, and the shift that is left: what leaves on one side enters on the other."""
+    whole = round(pixels)
+    return np.roll(fat, whole, axis=-1)[None], np.roll(shift, whole, axis=-1) + np.float32(pixels - whole)
 
 
 def gas_field(organs: Sequence[Organ], geometry: Geometry) -> Array:
@@ -146,7 +153,7 @@ def _gas(organs: Sequence[Organ]) -> Array:
             continue
         for layer in layers((organ,), _FIELD_GRID):
             gas[layer.box] *= 1 - layer.coverage
-            if organ.tissue == "gas":
+            if layer.tissue == "gas":
                 gas[layer.box] += layer.coverage
     return gas
 
@@ -161,6 +168,7 @@ def _dipole_field(susceptibility: Array) -> Array:
     square[0, 0, 0] = 1
     kernel = np.float32(1 / 3) - kz**2 / square
     kernel[0, 0, 0] = 0
+    kernel *= np.exp(-2 * (np.pi * _FIELD_BLUR) ** 2 * square)
     half = kernel[..., : susceptibility.shape[2] // 2 + 1]
     return np.fft.irfftn(np.fft.rfftn(susceptibility) * half, susceptibility.shape, axes=(0, 1, 2)).astype(
         np.float32

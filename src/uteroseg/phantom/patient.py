@@ -13,8 +13,9 @@ from uteroseg.errors import UserError
 from uteroseg.imaging.geometry import Array, Geometry
 from uteroseg.imaging.study import DwiStudy, Mask
 from uteroseg.phantom.acquisition import DEFAULT, Acquisition, Vendor
-from uteroseg.phantom.anatomy import BORDER_MM, Layer, layers
+from uteroseg.phantom.anatomy import Layer, coverage_at, layers
 from uteroseg.phantom.artefacts import distortion, draw_artefacts, with_artefacts
+from uteroseg.phantom.noise import noise_map, with_averaged_noise
 from uteroseg.phantom.pelvis import Organ
 from uteroseg.phantom.person import Cohort, Person, draw_person
 from uteroseg.phantom.plan import VOLUMES
@@ -26,7 +27,6 @@ from uteroseg.phantom.scanner import (
     noise_level,
     thick_slices,
     thin_slices,
-    with_rician_noise,
 )
 from uteroseg.phantom.shapes import box_of, points_in
 from uteroseg.phantom.signal import Painted, draw_texture, paint
@@ -124,10 +124,11 @@ def simulate_patient(
     shift = distortion(person.organs, geometry, acquisition, artefacts)
     clean = Painted(thick_slices(painted.signal) * coil, thick_slices(painted.fat) * coil)
     image, covered = with_artefacts(clean, _covered(tumour, geometry, thin), shift, acquisition, artefacts)
-    noisy = with_rician_noise(
+    noisy = with_averaged_noise(
         blurred(image, acquisition.blur_pixels),
-        noise_level(acquisition),
+        np.float32(noise_level(acquisition)) * noise_map(geometry),
         scan_rng,
+        averages=acquisition.averages,
         width_pixels=acquisition.noise_pixels,
     )
     study = DwiStudy(
@@ -148,17 +149,12 @@ def tumour_layers(tumour: Sequence[Organ], uterus: Uterus, grid: Geometry) -> li
         return []
     points = points_in(grid, box)
     distance = tumour[0].shape.distance(points)
-    found = [Layer(tumour[0].tissue, box, _coverage(distance))]
+    found = [Layer(tumour[0].tissue, box, coverage_at(distance))]
     if tumour[0].tissue == "endometrial carcinoma":
         rim = np.clip(1 - distance / np.float32(RIM_MM), 0, 1) * np.float32(RIM_COVERAGE)
-        rim *= _coverage(uterus.corpus.distance(points))
+        rim *= coverage_at(uterus.corpus.distance(points))
         found.insert(0, Layer("endometrial carcinoma rim", box, rim))
     return [*found, *layers(tumour[1:], grid)]
-
-
-def _coverage(distance: Array) -> Array:
-    """Coverage at a signed distance (mm) from a surface, as of ``layers``."""
-    return np.clip(0.5 - distance / np.float32(BORDER_MM), 0, 1, dtype=np.float32)
 
 
 def _sidecar(acquisition: Acquisition, *, randomise: bool) -> dict[str, Any]:

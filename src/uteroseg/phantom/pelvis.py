@@ -1,4 +1,4 @@
-"""The frame of the pelvis: body outline, fat, bones, muscles, vessels, nerve roots and lymph nodes.
+"""The frame of the pelvis: skin, fat, muscles, bones, vessels, nerve roots and lymph nodes.
 
 Origin: the middle of the lesser pelvis, about at the external os. Sizes are general knowledge of the adult
 female pelvis.
@@ -13,135 +13,184 @@ from itertools import pairwise
 import numpy as np
 
 from uteroseg.imaging.geometry import Array
+from uteroseg.phantom.bones import CORTEX_MM, hip_bones, sacral_line, sacrum
+from uteroseg.phantom.loft import Level, Loft
+from uteroseg.phantom.muscles import muscles
+from uteroseg.phantom.septa import Sheets, Threads
 from uteroseg.phantom.shapes import Bounds, Ellipsoid, Points, Rough, Shape, Tube, Waves
 
 SIDES = (-1.0, 1.0)
 
+EXTERNAL_ILIAC = ((20, 25, 105), (42, 18, 60), (53, -26, 20), (64, -66, -20), (63, -77, -50), (64, -62, -130))
+"""From the bifurcation to the femoral artery, on the left."""
+INTERNAL_ILIAC = ((40, 25, 58), (46, 45, 30), (44, 30, 0))
+
+FASCIA_MM = 1.6
+"""Fat and fascia around every muscle."""
+
+COARSE = frozenset({"gluteus maximus", "gluteus medius", "adductor magnus", "erector spinae"})
+"""Muscles of coarse bundles, with streaks of fat between them."""
+
+CAVITY: tuple[Level, ...] = (
+    # height, x, y, half length, half thickness
+    Level(150, 0, -14, 106, 66), Level(90, 0, -18, 104, 62), Level(55, 0, -16, 92, 64),
+    Level(25, 0, -6, 72, 72),
+    Level(0, 0, -4, 62, 74), Level(-25, 0, -4, 54, 68), Level(-52, 0, 6, 26, 44), Level(-64, 0, 10, 14, 26),
+)  # fmt: skip
+"""The abdominal cavity and the lesser pelvis, before muscles, bones and organs lie in it."""
+
+
+@dataclass(frozen=True)
+class Coat:
+    """What lies around an organ: a tissue of even thickness, mm."""
+
+    tissue: str
+    thickness_mm: float
+
+
+ARTERY = Coat("vessel wall", 1.4)
+
 
 @dataclass(frozen=True)
 class Organ:
-    """A shape and what it is made of; a later organ lies over an earlier one."""
+    """A shape, its tissue, what may coat it and run through it; a later organ lies over an earlier one."""
 
     tissue: str
     shape: Shape
+    coat: Coat | None = None
+    streaks: tuple[Sheets | Threads, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
 class Body:
-    """Skin: an oval trunk that narrows to the waist, and two thighs below the perineum.
+    """Skin: a trunk flat in front and round behind, with hips, buttocks and their cleft; below it two thighs.
 
     Parameters
     ----------
-    half_width_mm, half_depth_mm : float
-        Of the trunk at the hips.
-    inset_mm : float
-        Depth below the skin: 0 is the skin itself, the thickness of the fat gives the muscular wall.
+    half_width_mm : float
+        At the hips.
+    front_mm, back_mm : float
+        From the middle to the skin of the belly and of the buttocks.
     """
 
     half_width_mm: float
-    half_depth_mm: float
-    inset_mm: float = 0.0
+    front_mm: float
+    back_mm: float
 
     def bounds(self) -> Bounds:
         """Box around everything that can be scanned."""
         return np.array([-300.0, -300.0, -600.0]), np.array([300.0, 300.0, 600.0])
 
     def distance(self, points: Points) -> Array:
-        """Signed distance in axial planes; the floor of the pelvis is level with z = −88 mm."""
+        """Signed distance in axial planes; the floor of the pelvis is level with z = −92 mm."""
         x, y, z = points
-        waist = 1 - np.float32(0.0006) * np.maximum(z, 0)
-        a = (self.half_width_mm - 0.9 * self.inset_mm) * waist
-        b = (self.half_depth_mm - self.inset_mm) * waist
-        radius = ((np.abs(x) / a) ** 2.4 + (np.abs(y) / b) ** 2.4) ** np.float32(1 / 2.4)
-        trunk = np.maximum((radius - 1) * b, -88 + self.inset_mm - z)
+        side, ahead = np.abs(x), y < 0
+        width = _profile(z, (-90, -30, 40, 90, 160), (0.97, 1.0, 0.96, 0.90, 0.93), self.half_width_mm)
+        front = _profile(z, (-100, -60, -20, 60, 140), (0.90, 0.97, 0.98, 1.0, 0.95), self.front_mm)
+        back = _profile(z, (-90, -40, 10, 70, 140), (0.97, 1.0, 1.0, 0.99, 0.96), self.back_mm)
+        depth = np.where(ahead, front, back)
+        uu, vv = (side / width) ** 2, (y / depth) ** 2
+        # from an ellipse (0) to a fourth power (1): the belly is flat, groins and buttocks are round
+        flat = np.where(ahead, _profile(z, (-60, 0), (0.35, 0.7)), np.float32(0.35))
+        radius = np.sqrt(np.sqrt(uu * uu + vv * vv + 2 * (1 - flat) * uu * vv))
+        cleft = _profile(z, (-90, -60, -20, 30, 60), (36, 32, 20, 7, 0)) * np.exp(-side / 8) * ~ahead
+        trunk = _smooth_max((radius - 1) * depth + cleft, np.float32(-94) - np.float32(0.10) * side - z, 50)
+        if z.min() > -40:  # no thigh is near
+            return np.asarray(trunk, np.float32)
         spread = self.half_width_mm * 0.5 + np.maximum(-88 - z, 0) * np.float32(0.1)
-        thigh_radius = self.half_width_mm * 0.48 - self.inset_mm
-        thighs = np.sqrt((np.abs(x) - spread) ** 2 + (y - 5) ** 2) - thigh_radius
-        return np.asarray(np.minimum(trunk, np.maximum(thighs, z + 60)))
+        thighs = np.sqrt((side - spread) ** 2 + (y - 2) ** 2) - np.float32(self.half_width_mm * 0.49)
+        return np.asarray(-_smooth_max(-trunk, -np.maximum(thighs, z + 60), 16), np.float32)
+
+
+def _smooth_max(one: Array, other: Array, blend_mm: float) -> Array:
+    """Larger of two distances; edges between them are rounded over some mm."""
+    overlap = np.maximum(np.float32(blend_mm) - np.abs(one - other), 0)
+    return np.asarray(np.maximum(one, other) + overlap**2 / np.float32(4 * blend_mm))
+
+
+def _profile(z: Array, heights: tuple[float, ...], values: tuple[float, ...], size: float = 1.0) -> Array:
+    return np.asarray(size * np.interp(z, heights, values), np.float32)
+
+
+def body_and_cavity(rng: np.random.Generator) -> Iterator[Organ]:
+    """Draw skin, fat with its septa and small vessels, and the cavity with fine vessels in its fat."""
+    skin = Body(rng.uniform(160, 190), rng.uniform(105, 123), rng.uniform(114, 129))
+    septa = Sheets.draw(rng, "septum", length_mm=rng.uniform(20, 32), thickness_mm=rng.uniform(0.8, 1.3))
+    yield Organ("fat", skin, Coat("septum", 1.2), (septa,))
+    yield from _under_the_skin(rng, skin)
+    cavity = Rough(Loft.of(CAVITY), Waves.draw(rng, length_mm=40), 2.0)
+    septa = Sheets.draw(rng, "septum", length_mm=28, thickness_mm=0.8)
+    vessels = Threads.draw(rng, "vessel", length_mm=rng.uniform(26, 38), radius_mm=rng.uniform(0.5, 0.8))
+    yield Organ("cavity", cavity, streaks=(septa, vessels))
+
+
+def _under_the_skin(rng: np.random.Generator, skin: Body) -> Iterator[Organ]:
+    """Small veins of belly and groin in the fat, and inguinal nodes."""
+    for side in SIDES:
+        for _ in range(int(rng.integers(2, 5))):
+            start = np.array([side * rng.uniform(30, 95), rng.uniform(-60, 40)])
+            line = start + np.cumsum(rng.normal(0, 1, (5, 2)) * [8, 14], axis=0)
+            course = _in_front(skin, line, rng.uniform(5, 14, 5))
+            yield from _along("vessel", course, rng.uniform(0.8, 1.6, 5))
+        for _ in range(int(rng.integers(1, 5))):
+            place = np.array([[side * rng.uniform(48, 78), rng.uniform(-62, -22)]])
+            size = np.clip(rng.lognormal(np.log(3.0), 0.3), 2, 6) * rng.uniform(0.8, 1.5, 3)
+            yield Organ("lymph node", Ellipsoid(_in_front(skin, place, np.array([10.0]))[0], size))
+
+
+def _in_front(skin: Body, places: Array, depth_mm: Array) -> Array:
+    """Points at a depth under the skin of the front, where x and z are given."""
+    x, z = places.T
+    y = np.arange(-130, 0, 1.0)
+    deep = skin.distance((x[:, None], y[None], z[:, None])) < -depth_mm[:, None]
+    return np.column_stack([x, y[deep.argmax(axis=1)], z])
 
 
 def frame(rng: np.random.Generator, *, spread: bool = False) -> Iterator[Organ]:
-    """Draw one patient's body wall, bones, muscles, vessels, nerves and nodes.
+    """Draw one patient's muscles, bones, vessels, nerves and nodes.
 
     With ``spread`` a tumour may have reached nodes (one patient in five); they are no part of its mask.
     """
-    width, depth, fat = rng.uniform(165, 200), rng.uniform(100, 122), rng.uniform(14, 36)
-    yield Organ("fat", Body(width, depth))
-    yield Organ("muscle", Rough(Body(width, depth, fat), Waves.draw(rng, length_mm=45), 1.5))
-    cavity = Ellipsoid(np.array([0.0, -8, 25]), np.array([width - fat - 62, depth - fat - 12, 112]))
-    yield Organ("cavity", Rough(cavity, Waves.draw(rng, length_mm=40), 2.0))
-    yield from _muscles(rng)
-    yield from _bones(rng)
+    scale, tilt = rng.uniform(0.96, 1.04), rng.normal(0, 2.5)
+    fascia = Coat("fat", FASCIA_MM)
+    for name, shape in muscles(rng, scale, tilt):
+        streaks = (Sheets.draw(rng, "fat", length_mm=22, thickness_mm=0.5),) if name in COARSE else ()
+        yield Organ("muscle", shape, fascia, streaks)
+    yield from _bones(rng, scale, tilt)
     yield from _vessels_and_nodes(rng, spread=spread)
-    yield from _nerves(rng)
+    yield from _nerves(rng, scale)
 
 
-def _muscles(rng: np.random.Generator) -> Iterator[Organ]:
-    """Fat between the glutei and beside the anal canal; muscles of the pelvic wall and floor."""
-    for side in SIDES:
-        scale = rng.uniform(0.85, 1.2)
-        fold = np.array([[side * 45, 84, 30], [side * 85, 62, 5], [side * 122, 20, -8]])
-        yield Organ("fat", Tube(fold + rng.normal(0, 3, (3, 3)), np.array([2.5, 4.5, 4.0])))
-        yield Organ("fat", _ellipsoid((side * 34, 30, -72), (17, 24, 20)))
-        psoas = np.array(
-            [[side * 38, 5, 130], [side * 48, -8, 70], [side * 62, -38, 15], [side * 80, -45, -40]]
-        )
-        yield Organ("muscle", Tube(psoas, np.array([19.0, 18, 16, 13]) * scale))
-        yield Organ("muscle", _ellipsoid((side * 62, -5, -30), (9 * scale, 34, 32)))
-        piriformis = np.array([[side * 14, 62, 40], [side * 45, 58, 25], [side * 85, 40, 5]])
-        yield Organ("muscle", Tube(piriformis, np.array([7.0, 11, 8]) * scale))
-        levator = np.array([[side * 6, -48, -62], [side * 22, 5, -52], [side * 9, 45, -58]])
-        yield Organ("muscle", Tube(levator, np.array([3.5, 4.0, 4.0]) * scale))
-
-
-def _bones(rng: np.random.Generator) -> Iterator[Organ]:
-    scale, tilt = rng.uniform(0.92, 1.08), rng.uniform(-6, 8)
-    line = np.array([[52, 104], [60, 68], [72, 42], [79, 18], [77, -4], [66, -22]]) * scale + [tilt, 0]
-    heights = (15, 15, 12, 11, 10, 9)
-    depths = (19, 17, 12, 9, 7, 5)
-    widths = (27, 50, 44, 36, 28, 12)
-    for (y, z), height, depth, width in zip(line, heights, depths, widths, strict=True):
-        size = np.array([width, depth, height * 0.92]) * scale
-        yield Organ("cortex", _ellipsoid((0, y, z), tuple(size + 1.5)))
-        yield Organ("marrow", _ellipsoid((0, y, z), tuple(size)))
-    for (y, z), (y1, z1) in pairwise(line[:3]):
-        yield Organ("disc", _ellipsoid((0, (y + y1) / 2, (z + z1) / 2), (22 * scale, 14 * scale, 4)))
-    canal = np.array([[0, y + 20, z] for y, z in line[:4]])
-    yield Organ("csf", Tube(canal, np.array([5.5, 4.5, 3, 1.5]), 1.4))
-    pubis = rng.uniform(-2, 6)
-    for side in SIDES:
-        ramus = np.array([[side * 5, -72 - pubis, -38], [side * 40, -62, -15], [side * 75, -30, -15]])
-        ischium = np.array([[side * 8, -66 - pubis, -52], [side * 38, -30, -72], [side * 62, 25, -62]])
-        ilium = np.array([[side * 84, -8, -10], [side * 74, 28, 35], [side * 58, 62, 65]])
-        for bone, radii in ((ramus, (10.0, 8, 12)), (ischium, (9.0, 8, 13)), (ilium, (20.0, 11, 14))):
-            yield Organ("cortex", Tube(bone, np.array(radii) + 1.5))
-            yield Organ("marrow", Tube(bone, np.array(radii)))
-        head = (side * 92, -12, -22)
-        yield Organ("cortex", _ellipsoid(head, (26, 26, 26)))
-        yield Organ("marrow", _ellipsoid(head, (23, 23, 23)))
-    yield Organ("disc", _ellipsoid((0, -72 - pubis, -44), (2.5, 9, 15)))
+def _bones(rng: np.random.Generator, scale: float, tilt: float) -> Iterator[Organ]:
+    cortex = Coat("cortex", CORTEX_MM)
+    line = sacral_line(scale)
+    for bone in (*hip_bones(rng, scale, tilt), *sacrum(rng, scale)):
+        yield Organ(bone.marrow, bone.shape, cortex)
+    for (y, z), (y1, z1) in pairwise([line[0] + [-12, 36], *line[:2]]):
+        yield Organ("disc", _ellipsoid((0, (y + y1) / 2, (z + z1) / 2), (22 * scale, 13 * scale, 3.5)))
+    canal = np.array([[0, y + 19, z] for y, z in line[:4]])
+    canal = np.vstack([canal[0] + [0, -11, 38], canal])
+    yield Organ("csf", Tube(canal, np.array([6.5, 5.5, 4.5, 2.5, 1.2]), 1.4), Coat("fat", 2.0))
+    yield Organ("disc", _ellipsoid((0, -72 * scale, -44 * scale), (2.5, 9, 15)))
 
 
 def _vessels_and_nodes(rng: np.random.Generator, *, spread: bool) -> Iterator[Organ]:
     stations: list[Array] = []
     for side in SIDES:
-        external = np.array(
-            [[side * 20, 25, 105], [side * 42, 18, 60], [side * 52, -28, 20], [side * 66, -68, -20]]
-        )
-        external = external + rng.normal(0, 3, external.shape)
-        internal = np.array([[side * 40, 25, 58], [side * 46, 45, 30], [side * 44, 30, 0]]) + rng.normal(
-            0, 3, (3, 3)
-        )
-        for line, radius in (
-            (external, 5.0),
-            (external + np.array([side * -3, 9, -6]), 5.5),
-            (internal, 3.0),
-        ):
-            yield Organ("vessel", Tube(line, np.full(len(line), radius * rng.uniform(0.8, 1.2))))
+        external = np.array(EXTERNAL_ILIAC, float) * [side, 1, 1]
+        external = external + rng.normal(0, 2.5, external.shape)
+        internal = np.array(INTERNAL_ILIAC, float) * [side, 1, 1] + rng.normal(0, 3, (3, 3))
+        vein = external + np.array([side * -4, 8, -3])
+        yield from _along("vessel", vein, rng.uniform(3.4, 5.0, len(vein)))
+        yield from _along("flow void", external, np.full(len(external), rng.uniform(2.4, 3.1)), ARTERY)
+        yield from _along("flow void", internal, np.full(3, rng.uniform(1.2, 1.8)), ARTERY)
+        for _ in range(3):
+            branch = internal + np.array([side * -3, 3, 0]) + rng.normal(0, 5, (3, 3))
+            yield from _along("vessel", branch, rng.uniform(1.1, 2.2, 3))
         parametrial = np.array(
             [[side * 42, 20, 2], [side * 28, 8, -4], [side * 18, 4, 8], [side * 24, -2, 32]]
         )
-        yield Organ("vessel", Tube(parametrial + rng.normal(0, 3, (4, 3)), np.array([2.0, 2.5, 2.0, 1.5])))
+        yield Organ("vessel", Tube(parametrial + rng.normal(0, 3, (4, 3)), np.array([1.6, 2.0, 1.6, 1.3])))
         stations += [external[1], external[2], internal[1], internal[2], (external[2] + internal[2]) / 2]
     metastatic = int(rng.integers(1, 4)) if rng.random() < 0.2 and spread else 0
     for number, station in enumerate(rng.permutation(np.array(stations))[: rng.integers(4, 11)]):
@@ -151,15 +200,30 @@ def _vessels_and_nodes(rng: np.random.Generator, *, spread: bool) -> Iterator[Or
         yield Organ(tissue, Ellipsoid(station + rng.normal(0, 7, 3), radii))
 
 
-def _nerves(rng: np.random.Generator) -> Iterator[Organ]:
+def _nerves(rng: np.random.Generator, scale: float) -> Iterator[Organ]:
+    """Sacral roots from the canal through the foramina to the plexus, in fat."""
     for side in SIDES:
-        for start, end in (
-            ((15, 70, 70), (52, 48, 18)),
-            ((16, 76, 46), (54, 50, 10)),
-            ((14, 80, 24), (52, 46, 2)),
-        ):
-            root = np.array([start, end, (62, 50, -15)], float) * [side, 1, 1]
-            yield Organ("nerve", Tube(root + rng.normal(0, 2, root.shape), np.array([2.4, 3.0, 4.0])))
+        for (y, z), (y1, z1) in pairwise(sacral_line(scale)[:4]):
+            height = (z + z1) / 2
+            depth = (y + y1) / 2
+            line = [
+                (7, depth + 15, height + 8),
+                (19, depth + 3, height),
+                (31, depth - 9, height - 6),
+                (52, 49, 2 + 0.25 * height),
+                (64, 50, -15),
+                (72, 46, -40),
+            ]
+            root = np.array(line, float) * [side, 1, 1] + rng.normal(0, 1.5, (6, 3))
+            yield from _along("nerve", root, np.array([1.6, 2.0, 2.2, 2.4, 2.8, 3.0]), Coat("fat", 2.0))
+
+
+def _along(tissue: str, line: Array, radii: Array, coat: Coat | None = None) -> Iterator[Organ]:
+    """A vessel or nerve, piece by piece: a long line's box would be mostly empty."""
+    pieces = [(line[i : i + 2], radii[i : i + 2]) for i in range(len(line) - 1)]
+    if coat:
+        yield from (Organ(coat.tissue, Tube(piece, r + coat.thickness_mm)) for piece, r in pieces)
+    yield from (Organ(tissue, Tube(piece, r)) for piece, r in pieces)
 
 
 def _ellipsoid(centre: tuple[float, ...], radii: tuple[float, ...]) -> Ellipsoid:

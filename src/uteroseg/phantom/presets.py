@@ -19,7 +19,8 @@ _TRIO = Acquisition(
     echo_time_ms=84.0,
     snr=32.0,
     blur_pixels=(0.4, 0.75),
-    noise_pixels=0.3,
+    averages=2,
+    noise_pixels=0.5,
     echo_spacing_ms=0.75,
     artefacts=Artefacts(distortion=1.0, fat_residue=0.15, ghost=0.06, motion_mm=0.7, motion_deg=0.4),
 )
@@ -35,7 +36,8 @@ _GE = Acquisition(
     snr=26.0,
     field_t=1.5,
     blur_pixels=(0.6, 0.8),
-    noise_pixels=0.6,
+    averages=4,
+    noise_pixels=0.8,
     echo_spacing_ms=0.7,
     artefacts=Artefacts(distortion=1.0, fat_residue=0.10, ghost=0.05, motion_mm=0.8, motion_deg=0.5),
 )
@@ -51,7 +53,8 @@ _PHILIPS = Acquisition(
     echo_time_ms=64.0,
     snr=34.0,
     blur_pixels=(0.5, 0.6),
-    noise_pixels=0.5,
+    averages=3,
+    noise_pixels=0.65,
     echo_spacing_ms=0.55,
     artefacts=Artefacts(distortion=0.6, fat_residue=0.12, ghost=0.03, motion_mm=0.5, motion_deg=0.3),
 )

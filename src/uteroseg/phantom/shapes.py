@@ -68,7 +68,9 @@ class Ellipsoid:
         uu, vv, ww = (u / a) ** 2, (v / b) ** 2, (w / c) ** 2
         k0 = np.sqrt(uu + vv + ww)
         k1 = np.sqrt(uu / a**2 + vv / b**2 + ww / c**2) + np.float32(1e-6)
-        return np.asarray(k0 * (k0 - 1) / k1)
+        # beside the edge of a flat one the first order falls short: at least as far as its box
+        box = np.maximum(np.maximum(np.abs(u) - a, np.abs(v) - b), np.abs(w) - c)
+        return np.asarray(np.maximum(k0 * (k0 - 1) / k1, box))
 
 
 @dataclass(frozen=True, eq=False)
@@ -136,12 +138,16 @@ class Waves:
 
     def at(self, points: Points) -> Array:
         """Value at points; its standard deviation over space is 1."""
+        vectors, phases = self.vectors.astype(np.float32), self.phases.astype(np.float32)
+        scale = np.float32(np.sqrt(2 / len(phases)))
+        if all(p.ndim == 3 and max(p.shape) == p.size for p in points) and _apart(points):
+            return scale * _separable_waves(points, vectors, phases)
         total = np.float32(0)
-        for vector, phase in zip(self.vectors.astype(np.float32), self.phases, strict=True):
+        for vector, phase in zip(vectors, phases, strict=True):
             total = total + np.cos(
-                vector[0] * points[0] + (vector[1] * points[1] + (vector[2] * points[2] + np.float32(phase)))
+                vector[0] * points[0] + (vector[1] * points[1] + (vector[2] * points[2] + phase))
             )
-        return np.asarray(total * np.float32(np.sqrt(2 / len(self.phases))))
+        return np.asarray(total * scale)
 
 
 @dataclass(frozen=True, eq=False)
@@ -219,11 +225,11 @@ class Union:
 
 def box_of(geometry: Geometry, bounds: Bounds, *, margin_mm: float = 3.0) -> Box | None:
     """The part of a grid that holds a shape's bounds, or None where they miss each other."""
-    low, high = bounds[0] - margin_mm, bounds[1] + margin_mm
-    corners = np.array(np.meshgrid(*zip(low, high, strict=True))).reshape(3, -1).T
-    index = geometry.to_index(corners)
-    starts = np.maximum(np.floor(index.min(axis=0)).astype(int), 0)
-    stops = np.minimum(np.ceil(index.max(axis=0)).astype(int) + 1, geometry.shape)
+    to_index = np.linalg.inv(geometry.affine)
+    middle = to_index[:3, :3] @ (bounds[0] + bounds[1]) / 2 + to_index[:3, 3]
+    reach = np.abs(to_index[:3, :3]) @ ((bounds[1] - bounds[0]) / 2 + margin_mm)
+    starts = np.maximum(np.floor(middle - reach).astype(int), 0)
+    stops = np.minimum(np.ceil(middle + reach).astype(int) + 1, geometry.shape)
     if (starts >= stops).any():
         return None
     return tuple(slice(int(a), int(b)) for a, b in zip(starts, stops, strict=True))  # type: ignore[return-value]
@@ -240,6 +246,27 @@ def points_in(geometry: Geometry, box: Box) -> Points:
                 value = value + index.astype(np.float32) * np.float32(factor)
         coordinates.append(value)
     return coordinates[0], coordinates[1], coordinates[2]
+
+
+def _apart(points: Points) -> bool:
+    """Whether the coordinates run along different axes of the grid."""
+    axes = [int(np.argmax(p.shape)) for p in points]
+    return len(set(axes)) == 3
+
+
+def _separable_waves(points: Points, vectors: Array, phases: Array) -> Array:
+    """Sum of cos(k · p + φ) on a grid along the axes, as a product of matrices: many times faster."""
+    axes = [int(np.argmax(p.shape)) for p in points]
+    waves = [
+        np.exp(1j * np.outer(v, p.ravel())).astype(np.complex64)
+        for v, p in zip(vectors.T, points, strict=True)
+    ]
+    waves[0] *= np.exp(1j * phases)[:, None]
+    first, second, third = (waves[axes.index(axis)] for axis in range(3))
+    front = first.T[:, None, :] * second.T[None, :, :]
+    pair = np.concatenate([front.real, -front.imag], axis=2).reshape(-1, 2 * len(phases))
+    total = pair @ np.concatenate([third.real, third.imag])
+    return total.reshape(first.shape[1], second.shape[1], third.shape[1])
 
 
 def _local(points: Points, centre: Array, axes: Array | None) -> Points:

@@ -18,6 +18,7 @@ from uteroseg.imaging.diffusion import ADC_UNIT
 from uteroseg.imaging.geometry import Array, Geometry
 from uteroseg.phantom.anatomy import Layer
 from uteroseg.phantom.grids import sampled
+from uteroseg.phantom.shapes import Box
 from uteroseg.phantom.tissue import PSEUDO_DIFFUSION, Tissue
 
 FAT_DENSITY = 0.9
@@ -104,16 +105,29 @@ def paint(
     -------
     Painted
     """
-    image = np.zeros((len(b_values), *texture.signal.shape), np.float32)
-    fat = np.zeros(texture.signal.shape, np.float32)
+    shape = texture.signal.shape
+    voxels = np.zeros((len(b_values) + 1, texture.signal.size), np.float32)  # fat is the last
     for layer in layers:
-        tissue, box = tissues[layer.tissue], layer.box
-        parts = _textured(tissue, texture.signal[box], texture.diffusion[box], b_values, echo_time_ms)
-        bright = np.float32(tissue.fat * FAT_DENSITY * np.exp(-echo_time_ms / tissue.t2_ms))
-        for volume, part in zip((*image, fat), (*parts, bright), strict=True):
-            under = volume[box]
-            under += layer.coverage * (part - under)
-    return Painted(image, fat)
+        tissue = tissues[layer.tissue]
+        coverage = layer.coverage.ravel()
+        inside = np.flatnonzero(coverage)
+        where, coverage = _places(inside, layer.box, shape), coverage[inside]
+        signal, diffusion = texture.signal.ravel()[where], texture.diffusion.ravel()[where]
+        parts = _textured(tissue, signal, diffusion, b_values, echo_time_ms)
+        bright = tissue.fat * FAT_DENSITY * np.exp(-echo_time_ms / tissue.t2_ms)
+        for volume, part in zip(voxels, (*parts, np.full_like(signal, bright)), strict=True):
+            under = volume[where]
+            volume[where] = under + coverage * (part - under)
+    volumes = voxels.reshape(-1, *shape)
+    return Painted(volumes[:-1], volumes[-1])
+
+
+def _places(inside: Array, box: Box, shape: tuple[int, ...]) -> Array:
+    """Of voxels counted within a box, the places among all voxels."""
+    slices, rows, columns = (range(size)[part] for size, part in zip(shape, box, strict=True))
+    line, column = np.divmod(inside, len(columns))
+    starts = (np.array(slices)[:, None] * shape[1] + np.array(rows)) * shape[2] + columns.start
+    return np.asarray(starts.ravel()[line] + column)
 
 
 def _textured(

@@ -86,11 +86,11 @@ class TissueRange:
 
 TISSUES: Mapping[str, TissueRange] = {
     # density, T2, ADC, their spreads, texture, f; perfusion is general knowledge but for cervical cancer
-    "fat": TissueRange(0.085, 100, 0.15, 0.20, 0.25, 0.38, fat=1.0),  # suppressed
+    "fat": TissueRange(0.06, 100, 0.15, 0.20, 0.25, 0.20, fat=1.0),  # suppressed
     # mesenteric fat with small vessels, suppressed (general)
-    "cavity": TissueRange(0.11, 90, 0.60, 0.20, 0.20, 0.40, fat=0.8),
-    "muscle": TissueRange(0.80, 36, 1.40, 0.10, 0.06, 0.18, 0.05),
-    "marrow": TissueRange(0.25, 49, 0.35, 0.12, 0.25, 0.28, fat=0.5),  # red marrow between suppressed fat
+    "cavity": TissueRange(0.08, 90, 0.60, 0.20, 0.20, 0.22, fat=0.8),
+    "muscle": TissueRange(0.82, 37, 1.40, 0.10, 0.06, 0.12, 0.05),
+    "marrow": TissueRange(0.25, 49, 0.35, 0.12, 0.25, 0.22, fat=0.5),  # red marrow between suppressed fat
     "cortex": TissueRange(0.02, 30, 0.50),  # (general)
     "disc": TissueRange(0.55, 60, 1.60, 0.30, 0.15),  # (general)
     "csf": TissueRange(0.95, 900, 3.00, 0.20, 0.03),  # (general)
@@ -133,6 +133,13 @@ TISSUES: Mapping[str, TissueRange] = {
     "endometrial carcinoma rim": TissueRange(0.86, 78, 1.06, 0.15, 0.12, 0.12, 0.10),  # T2 (general)
     "carcinosarcoma": TissueRange(0.86, 110, 0.98, 0.25, 0.16, 0.22, 0.08),  # (general)
     "sarcoma": TissueRange(0.86, 95, 0.86, 0.30, 0.13, 0.24, 0.08),  # T2 (general)
+    # sheets of connective tissue with small vessels in fat (general)
+    "septum": TissueRange(0.34, 50, 1.20, 0.15, 0.10, 0.30, 0.05),
+    # of the femoral heads and shafts: nearly all of it fat, suppressed
+    "yellow marrow": TissueRange(0.09, 60, 0.35, 0.15, 0.25, 0.25, fat=0.9),
+    # arteries: fast flow leaves nothing (general)
+    "flow void": TissueRange(0.12, 90, 3.00, 0.30, 0.15),
+    "vessel wall": TissueRange(0.80, 60, 1.60, 0.15, 0.10, 0.10, 0.08),  # (general)
     "necrosis": TissueRange(0.92, 260, 2.00, 0.35, 0.15, 0.12),  # (general)
 }
 

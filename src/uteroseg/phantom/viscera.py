@@ -7,7 +7,8 @@ from collections.abc import Iterator
 import numpy as np
 
 from uteroseg.imaging.geometry import Array
-from uteroseg.phantom.pelvis import SIDES, Organ
+from uteroseg.phantom.pelvis import SIDES, Coat, Organ
+from uteroseg.phantom.septa import Threads
 from uteroseg.phantom.shapes import Ellipsoid, Grown, Rough, Tube, Waves, Without
 from uteroseg.phantom.uterus import Uterus
 
@@ -15,29 +16,40 @@ _CONTENTS = ("gas", "stool", "bowel mucus", "bowel fluid")
 
 
 def bowel(rng: np.random.Generator) -> Iterator[Organ]:
-    """Loops of small bowel and sigmoid above the pelvic organs, each with its content."""
-    for _ in range(int(rng.integers(20, 30))):
-        start = np.array([rng.uniform(-70, 70), rng.uniform(-62, 25), rng.uniform(38, 115)])
-        turns = np.cumsum(rng.normal(0, 1, (4, 3)) * [16, 12, 9], axis=0)
+    """Loops of small bowel, many of them collapsed, and the sigmoid above the pelvic organs."""
+    for _ in range(int(rng.integers(64, 86))):
+        start = np.array([rng.uniform(-82, 82), rng.uniform(-76, 26), rng.uniform(32, 135)])
+        turns = np.cumsum(rng.normal(0, 1, (3, 3)) * [17, 12, 9], axis=0)
         line = _within_cavity(_smooth(np.vstack([start, start + turns])))
-        yield from _gut(line, rng.uniform(8, 13), rng, (0.12, 0.10, 0.36, 0.42))
+        if rng.random() < 0.5:
+            yield _loop(line, rng.uniform(0.8, 2.0), "bowel mucus", rng)
+        else:
+            yield _loop(
+                line, rng.uniform(3.5, 8), str(rng.choice(_CONTENTS, p=(0.12, 0.06, 0.46, 0.36))), rng
+            )
     sigmoid = np.array([[0, 52, 40], [18, 30, 55], [35, 5, 48], [52, 5, 75]]) * [rng.choice(SIDES), 1, 1]
     line = _smooth(sigmoid + rng.normal(0, 6, sigmoid.shape))
-    yield from _gut(line, rng.uniform(9, 13), rng, (0.3, 0.3, 0.3, 0.1))
+    yield _loop(line, rng.uniform(4, 9), str(rng.choice(_CONTENTS, p=(0.3, 0.3, 0.3, 0.1))), rng)
 
 
 def rectum(rng: np.random.Generator) -> Iterator[Organ]:
     """Anal canal and rectum in front of the sacrum."""
     line = np.array([[0, 34, -78], [0, 40, -62], [0, 52, -40], [0, 60, -14], [0, 58, 14], [0, 50, 40]], float)
     line[2:] += rng.normal(0, 3, (4, 3))
-    wide = rng.uniform(9, 19)
-    radii = np.array([9, 9, 0.8 * wide, wide, wide, 0.9 * wide])
-    yield Organ("bowel wall", Tube(line, radii, 1.15))
+    line[3:5, 0] += np.array([1.0, -0.6]) * rng.normal(0, 5)
+    wide = rng.uniform(8, 17)
+    radii = np.array([9, 9, 0.8 * wide, wide, 0.85 * wide, 0.9 * wide])
+    mesorectum = Tube(line[2:] + np.array([0, 3, 0]), radii[2:] + rng.uniform(7, 12), 1.2)
+    fat = Rough(mesorectum, Waves.draw(rng, length_mm=30), 1.5)
+    vessels = Threads.draw(rng, "vessel", length_mm=20, radius_mm=0.6)
+    yield Organ("cavity", fat, Coat("septum", 0.8), (vessels,))
+    wall = Tube(line, radii, 1.15)
+    yield Organ("bowel wall", Rough(wall, Waves.draw(rng, length_mm=20), 1.0))
     yield Organ("muscle", Tube(line[:2], np.array([10.0, 9.0])))
     yield Organ("bowel mucus", Tube(line[:3], np.array([2.0, 2.5, 3.0])))
     content = rng.choice(_CONTENTS, p=(0.30, 0.25, 0.35, 0.1))
     lumen = Tube(line[2:], np.maximum(radii[2:] - rng.uniform(3, 5), 2), 1.15)
-    yield Organ(str(content), Rough(lumen, Waves.draw(rng, length_mm=18), 1.5))
+    yield Organ(str(content), Rough(lumen, Waves.draw(rng, length_mm=14), 1.8))
 
 
 def bladder_ml(rng: np.random.Generator) -> float:
@@ -110,7 +122,7 @@ def ovaries(rng: np.random.Generator, *, fertile: bool) -> Iterator[Organ]:
 
 def free_fluid(rng: np.random.Generator, uterus: Uterus) -> Iterator[Organ]:
     """A little fluid in the pouch of Douglas in four of ten patients."""
-    if rng.random() < 0.4:
+    if rng.random() < 0.5:
         place = uterus.internal_os * [1, 0, 1] + [0, 30, rng.uniform(-12, 0)]
         pool = Ellipsoid(place, np.array([rng.uniform(10, 28), rng.uniform(3, 8), rng.uniform(5, 14)]))
         yield Organ("fluid", Rough(pool, Waves.draw(rng, length_mm=22), 1.5))
@@ -124,11 +136,11 @@ def vulva(rng: np.random.Generator) -> Iterator[Organ]:
         yield Organ(content, Ellipsoid(place, rng.uniform(6, 13) * rng.uniform(0.8, 1.2, 3)))
 
 
-def _gut(line: Array, radius: float, rng: np.random.Generator, chances: tuple[float, ...]) -> Iterator[Organ]:
-    radii = radius * rng.uniform(0.75, 1.2, len(line))
-    yield Organ("bowel wall", Tube(line, radii))
-    content = str(rng.choice(_CONTENTS, p=chances))
-    yield Organ(content, Tube(line, np.maximum(radii - rng.uniform(2.0, 3.5), radii * 0.35)))
+def _loop(line: Array, radius: float, content: str, rng: np.random.Generator) -> Organ:
+    """A piece of gut: content of a given radius with folds, and the wall around it."""
+    lumen = Tube(line, radius * rng.uniform(0.7, 1.3, len(line)))
+    folded = Rough(lumen, Waves.draw(rng, length_mm=9), min(0.8, 0.25 * radius))
+    return Organ(content, folded, Coat("bowel wall", rng.uniform(1.8, 3.0)))
 
 
 def _smooth(line: Array) -> Array:
@@ -139,7 +151,7 @@ def _smooth(line: Array) -> Array:
 
 def _within_cavity(line: Array) -> Array:
     """Bring a loop's line back into the abdominal cavity, an oval that fits the thinnest patient."""
-    middle, radii = np.array([0.0, -8]), np.array([78.0, 40])
+    middle, radii = np.array([0.0, -22]), np.array([86.0, 48])
     outside = np.linalg.norm((line[:, :2] - middle) / radii, axis=1, keepdims=True)
     kept = middle + (line[:, :2] - middle) / np.maximum(outside, 1)
     return np.column_stack([kept, line[:, 2]])
