@@ -140,7 +140,7 @@ def test_train_adapt_predict_evaluate_in_a_row(run, tiny_cohorts, tmp_path):
     root = tiny_cohorts.root
     code, out, _ = run("train", root, "--cohort", "cervical", "-o", tmp_path / "m", "--steps", 4)
     assert code == 0
-    assert "3 cervical cases, 4 steps" in out
+    assert "3 cervical cases, scratch, 4 steps" in out
     adapt = ("adapt", root, "--cohort", "uterine", "--cases", 2, "--from", tmp_path / "m")
     code, out, _ = run(*adapt, "-o", tmp_path / "m2", "--strategy", "encoder-early", "--steps", 3, "--json")
     assert json.loads(out)["training_cases"] == {"cervical": 3, "uterine": 2}

@@ -40,7 +40,7 @@ def test_the_demo_ends_with_a_report_in_which_more_cases_help(demo):
     assert run.returncode == 0, run.stderr
     assert f"Report: {out / 'report.html'}" in run.stdout
     assert len(run.stdout.split("\n\n")[-1].strip().splitlines()) == 3
-    assert run.stderr.count("done in") == 9
+    assert run.stderr.count("done in") == 5
     page = (out / "report.html").read_text("utf-8")
     assert "Virtual patients" in page
     assert "not for diagnosis" in page

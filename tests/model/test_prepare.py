@@ -14,6 +14,8 @@ from uteroseg.model.prepare import (
     mask_from_output,
     network_input,
     network_target,
+    normalise,
+    raw_channels,
 )
 from uteroseg.model.spec import ModelSpec
 
@@ -109,3 +111,35 @@ def test_a_study_without_signal_is_refused():
     study = DwiStudy(np.zeros((2, *tiny.GRID.shape), np.float32), (0, 1000), tiny.GRID)
     with pytest.raises(UserError, match="no signal"):
         network_input(study, SPEC)
+
+
+def test_a_network_sees_the_channels_that_its_model_names():
+    study, _ = tiny.study()
+    whole, raw = network_input(study, SPEC), raw_channels(study, SPEC)
+    assert (raw.shape, raw.dtype) == ((6, 3, 48, 48), np.float32)
+    np.testing.assert_array_equal(normalise(raw, SPEC), whole)
+    for channels, columns in ((("b0",), [0]), (("adc",), [2]), (("b0", "adc"), [0, 2])):
+        spec = ModelSpec(spacing_mm=4.0, matrix=(48, 48), channels=channels)
+        seen = network_input(study, spec)
+        assert (seen.shape, seen.dtype) == ((6, len(channels), 48, 48), np.float32)
+        np.testing.assert_array_equal(seen, whole[:, columns])
+
+
+def test_raw_channels_are_in_units_of_b0_and_of_adc():
+    study, _ = tiny.study()
+    b0, b1000, adc = np.moveaxis(raw_channels(study, SPEC), 1, 0)
+    body = study.signal[0] > 0.1 * np.percentile(study.signal[0], 99)
+    assert np.median(b0[body]) == pytest.approx(1, rel=1e-4)
+    assert np.median(b1000[body]) == pytest.approx(np.exp(-1.6), rel=0.05)
+    assert np.median(adc[body]) == pytest.approx(1.6, rel=0.05)
+    assert not adc[~body].any()
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("image", [0, 1])
+def test_a_study_with_values_that_are_no_numbers_never_reaches_the_network(value, image):
+    study, _ = tiny.study()
+    signal = study.signal.copy()
+    signal[image, 2, 24, 24] = value
+    with pytest.raises(UserError, match="not finite"):
+        network_input(DwiStudy(signal, study.b_values, study.geometry), SPEC)

@@ -60,18 +60,6 @@ def test_the_same_seed_gives_the_same_network():
     assert not torch.equal(one["encoder.model.conv_stem.weight"], other["encoder.model.conv_stem.weight"])
 
 
-def test_imagenet_weights_fill_the_encoder_and_need_no_network():
-    plain, pretrained = (build_network(SPEC, seed=1, imagenet=flag).state_dict() for flag in (False, True))
-    weights = [n for n in plain if n.startswith("encoder") and n.endswith(".weight")]
-    assert not any(torch.equal(plain[n], pretrained[n]) for n in weights)
-    assert all(torch.equal(plain[n], pretrained[n]) for n in plain if n.startswith("decoder"))
-
-
-def test_weights_of_an_encoder_that_is_not_installed_are_refused():
-    with pytest.raises(UserError, match="No ImageNet weights"):
-        build_network(ModelSpec(encoder="tu-resnet18"), seed=1, imagenet=True)
-
-
 @pytest.mark.parametrize("name", ["model.json", "weights.safetensors", "model.onnx"])
 def test_a_model_that_lacks_a_file_is_refused_by_name(saved, tmp_path, name):
     folder = shutil.copytree(saved[0], tmp_path / "copy")
@@ -114,6 +102,46 @@ def test_a_broken_newer_or_foreign_model_is_refused(saved, tmp_path):
         OnnxEngine(cut)
     with pytest.raises(UserError, match=r"does not fit model\.json"):
         load_network(cut)
+
+
+@pytest.mark.parametrize("channels", [["adc"], ["b1000", "adc"]])
+def test_weights_for_other_channels_than_the_cards_are_refused(saved, tmp_path, channels):
+    folder = shutil.copytree(saved[0], tmp_path / "channels")
+    constants = [1.0] * len(channels)
+    broken(
+        folder,
+        lambda values: values["spec"].update(
+            channels=channels, channel_mean=constants, channel_std=constants
+        ),
+    )
+    with pytest.raises(UserError, match=r"does not fit model\.json \(size mismatch for .*conv_stem\.weight"):
+        load_network(folder)
+    with pytest.raises(UserError, match="different models"):
+        OnnxEngine(folder)
+
+
+@pytest.mark.parametrize(
+    ("channels", "message"),
+    [
+        (["b1000", "b0", "adc"], r"spec\.channels: .* each once and in this order, not b1000, b0, adc"),
+        (["b0", "b0", "adc"], r"spec\.channels: .* each once and in this order, not b0, b0, adc"),
+        ([], r"spec\.channels: .* not none"),
+        (["b0", "b1000", "t2"], r"spec\.channels\.2: .* 'b0', 'b1000' or 'adc'"),
+    ],
+)
+def test_a_card_with_other_channels_or_another_order_is_refused(saved, tmp_path, channels, message):
+    folder = shutil.copytree(saved[0], tmp_path / "order")
+    broken(folder, lambda values: values["spec"].update(channels=channels))
+    for read in (load_network, OnnxEngine):
+        with pytest.raises(UserError, match=rf"model\.json cannot be read \({message}"):
+            read(folder)
+
+
+def test_a_card_with_an_encoder_that_timm_does_not_know_is_refused(saved, tmp_path):
+    folder = shutil.copytree(saved[0], tmp_path / "encoder")
+    broken(folder, lambda values: values["spec"].update(encoder="tu-tf_efficientnet_lit0"))
+    with pytest.raises(UserError, match="tf_efficientnet_lite0"):
+        load_network(folder)
 
 
 def test_a_taken_folder_is_left_alone(saved):

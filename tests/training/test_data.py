@@ -7,9 +7,8 @@ from tests import tiny
 from tests.grids import grid
 from uteroseg.dataset.store import Dataset
 from uteroseg.errors import UserError
-from uteroseg.model.prepare import network_input, network_target
+from uteroseg.model.prepare import network_target, raw_channels
 from uteroseg.model.spec import ModelSpec
-from uteroseg.training.augment import augment
 from uteroseg.training.data import load_training_data
 
 SPEC = ModelSpec(spacing_mm=4.0, matrix=(48, 48))
@@ -20,37 +19,73 @@ def dataset(tmp_path_factory):
     return tiny.cohorts(tmp_path_factory.mktemp("data") / "d")
 
 
+def load(dataset, cases, **options):
+    return load_training_data([(dataset, cases, 1.0)], SPEC, **options)
+
+
+def generator(seed):
+    return torch.Generator().manual_seed(seed)
+
+
 def test_the_cases_slices_are_what_prediction_would_see(dataset):
     cases = dataset.annotated_cases("cervical", "train")
-    data = load_training_data(dataset, cases, SPEC)
+    told = []
+    data = load(dataset, cases, on_case=lambda *args: told.append(args))
     study, mask = dataset.load_study(cases[1]), dataset.load_mask(cases[1])
-    np.testing.assert_array_equal(data.images[6:12].numpy(), network_input(study, SPEC))
-    np.testing.assert_array_equal(data.targets[6:12, 0].numpy(), network_target(mask, SPEC))
-    assert (data.plane, data.b_values, data.slice_spacing_mm) == ("sagittal", [0.0, 1000.0], [5.0])
-    assert set(data.with_tumour.tolist()) == {i for i, t in enumerate(data.targets) if t.any()}
+    np.testing.assert_allclose(data.slices[6:12, :3].numpy(), raw_channels(study, SPEC), rtol=1e-3, atol=1e-3)
+    np.testing.assert_array_equal(data.slices[6:12, 3].numpy(), network_target(mask, SPEC))
+    assert data.plane == "sagittal"
+    assert data.statistics[1].b_values == [0.0, 1000.0]
+    assert data.low_b.tolist() == [0.0] * 18
+    assert told == [(1, 3), (2, 3), (3, 3)]
 
 
 def test_half_of_a_batch_holds_tumour_and_the_generator_decides_it(dataset):
-    data = load_training_data(dataset, dataset.cases("cervical"), SPEC)
-    batches = [data.sample(8, torch.Generator().manual_seed(seed)) for seed in (1, 1, 2)]
-    assert batches[0][1][:4].flatten(1).any(dim=1).all()
-    assert torch.equal(batches[0][0], batches[1][0])
-    assert not torch.equal(batches[0][0], batches[2][0])
+    data = load(dataset, dataset.cases("cervical"))
+    (first, _), (again, _), (other, _) = (data.sample(8, generator(seed)) for seed in (1, 1, 2))
+    assert first[:4, 3].flatten(1).any(dim=1).all()
+    assert torch.equal(first, again)
+    assert not torch.equal(first, other)
+    assert first.dtype == torch.float32
 
 
-def test_augmentation_moves_image_and_target_together():
-    """A tumour that is the only bright thing must stay under its target."""
-    targets = torch.zeros(32, 1, 48, 48)
-    targets[:, :, 18:30, 14:26] = 1
-    images = targets.repeat(1, 3, 1, 1) * 20
-    moved, moved_targets = augment(images, targets, torch.Generator().manual_seed(1))
-    bright = (moved > 10).float()
-    overlap = 2 * (bright * moved_targets).sum() / (bright.sum() + 3 * moved_targets.sum())
-    assert overlap > 0.95
-    assert not torch.equal(moved_targets, targets)
-    assert set(moved_targets.unique().tolist()) == {0.0, 1.0}
-    again, _ = augment(images, targets, torch.Generator().manual_seed(1))
-    assert torch.equal(moved, again)
+def test_every_case_is_as_likely_however_many_slices_its_tumour_has(dataset):
+    cases = dataset.cases("cervical")
+    data = load(dataset, cases)
+    drawn = data.pools[0].draw(40_000, generator(1))[:20_000]
+    share = torch.bincount(drawn // 6, minlength=len(cases)) / len(drawn)
+    with_tumour = data.slices[:, 3].any(-1).any(-1).view(len(cases), 6).sum(1)
+    assert len(set(with_tumour.tolist())) > 1
+    torch.testing.assert_close(share, torch.full((len(cases),), 1 / len(cases)), atol=0.02, rtol=0)
+
+
+def test_groups_have_their_share_of_every_batch(dataset):
+    groups = [
+        (dataset, dataset.annotated_cases("uterine", "train"), 0.75),
+        (dataset, dataset.annotated_cases("cervical", "train"), 0.25),
+    ]
+    data = load_training_data(groups, SPEC)
+    for seed in range(5):
+        slices, low_b = data.sample(16, generator(seed))
+        assert len(slices) == len(low_b) == 16
+        numbers = torch.cat([pool.draw(8, generator(seed)) for pool in data.pools])
+        assert (numbers[:8] < 18).all()
+        assert (numbers[8:] >= 18).all()
+    uterine = data.slices[:18].float()
+    from_uterine = [any(torch.equal(s, u) for u in uterine) for s in data.sample(16, generator(3))[0]]
+    assert sum(from_uterine) == 12
+
+
+def test_the_fingerprint_tells_cases_order_and_shares(dataset):
+    cases = dataset.annotated_cases("cervical", "train")
+    made = {
+        load(dataset, cases).fingerprint,
+        load(dataset, cases[::-1]).fingerprint,
+        load(dataset, cases[:2]).fingerprint,
+        load_training_data([(dataset, cases, 0.5)], SPEC).fingerprint,
+    }
+    assert len(made) == 4
+    assert load(dataset, cases).fingerprint in made
 
 
 def test_cases_without_tumour_in_view_cannot_be_trained_on(tmp_path):
@@ -59,7 +94,7 @@ def test_cases_without_tumour_in_view_cannot_be_trained_on(tmp_path):
     empty = np.zeros(tiny.GRID.shape, np.uint8)
     nib.save(nib.Nifti1Image(empty.T, tiny.GRID.nifti_affine), dataset.root / case.annotation("nii.gz"))
     with pytest.raises(UserError, match="No slice of the training cases holds tumour"):
-        load_training_data(dataset, [case], SPEC)
+        load(dataset, [case])
 
 
 def test_a_mask_on_another_grid_is_named(tmp_path):
@@ -70,7 +105,7 @@ def test_a_mask_on_another_grid_is_named(tmp_path):
         dataset.root / case.annotation("nii.gz"),
     )
     with pytest.raises(UserError, match="mask and study of sub-0001"):
-        load_training_data(dataset, [case], SPEC)
+        load(dataset, [case])
 
 
 def test_an_image_with_nan_is_refused(tmp_path):
@@ -82,7 +117,7 @@ def test_an_image_with_nan_is_refused(tmp_path):
     values[3, 3, 3, 0] = np.nan
     nib.save(nib.Nifti1Image(values, image.affine), path)
     with pytest.raises(UserError, match="not finite"):
-        load_training_data(dataset, [case], SPEC)
+        load(dataset, [case])
 
 
 def test_planes_are_not_mixed(tmp_path):
@@ -92,4 +127,4 @@ def test_planes_are_not_mixed(tmp_path):
         tiny.add(dataset, seed=2, geometry=grid("axial", (6, 48, 48), (5, 4, 4))),
     ]
     with pytest.raises(UserError, match="sub-0001 is sagittal, sub-0002 is axial"):
-        load_training_data(dataset, cases, SPEC)
+        load(dataset, cases)

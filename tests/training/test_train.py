@@ -1,17 +1,20 @@
+import re
+from pathlib import Path
+
 import pytest
 import torch
 from safetensors.torch import load_file
 
 from tests import tiny
+from tests.grids import grid
 from uteroseg.dataset.store import Dataset
 from uteroseg.errors import UserError
 from uteroseg.model.spec import ModelSpec
 from uteroseg.network.deeplab import build_network
-from uteroseg.network.layers import layer_groups
-from uteroseg.training.fit import Recipe
-from uteroseg.training.loss import dice_cross_entropy
+from uteroseg.network.layers import expand_groups, layer_groups
+from uteroseg.training.recipe import Recipe
 from uteroseg.training.strategy import STRATEGIES, strategy_named
-from uteroseg.training.train import adapt, choose_cases, train
+from uteroseg.training.train import adapt, train
 
 SPEC = ModelSpec(spacing_mm=4.0, matrix=(48, 48))
 SHORT = Recipe(steps=3, batch_size=4)
@@ -29,26 +32,24 @@ def source(dataset, tmp_path_factory):
     return folder
 
 
+def weights(folder):
+    return load_file(folder / "weights.safetensors")
+
+
 def test_the_same_seed_trains_to_the_same_weights_bit_for_bit(dataset, source, tmp_path):
     again = train(dataset, ["cervical"], tmp_path / "again", spec=SPEC, recipe=SHORT)
     other = train(dataset, ["cervical"], tmp_path / "other", spec=SPEC, recipe=SHORT, seed=2)
-    first, second = (load_file(folder / "weights.safetensors") for folder in (source, tmp_path / "again"))
+    first, second = weights(source), weights(tmp_path / "again")
     assert all(torch.equal(value, second[name]) for name, value in first.items())
     assert again.id != other.id
 
 
 def test_training_learns(dataset, tmp_path):
-    steps = []
-    card = train(
-        dataset,
-        ["cervical"],
-        tmp_path / "m",
-        spec=SPEC,
-        recipe=Recipe(steps=25, batch_size=6),
-        on_step=lambda step, loss: steps.append((step, loss)),
-    )
-    assert [step for step, _ in steps] == list(range(1, 26))
-    assert card.training.final_loss < 0.7 * steps[0][1]
+    card = train(dataset, ["cervical"], tmp_path / "m", spec=SPEC, recipe=Recipe(steps=40, batch_size=6))
+    rows = (tmp_path / "m" / "training" / "log.csv").read_text().splitlines()[1:]
+    losses = [float(row.split(",")[1]) for row in rows]
+    assert len(losses) == 4
+    assert card.training.final_loss < 0.8 * losses[0]
 
 
 def test_the_record_says_what_the_model_saw(dataset, source, tmp_path):
@@ -60,58 +61,128 @@ def test_the_record_says_what_the_model_saw(dataset, source, tmp_path):
         source=source,
         strategy=strategy_named("all"),
         recipe=SHORT,
+        seed=4,
     )
     record = card.training
     assert record.cases == {"cervical": 3, "uterine": 2}
     assert (record.strategy, record.steps, record.batch_size, record.virtual) == ("all", 3, 4, True)
+    assert (record.total_steps, record.seed, record.start_seed, record.imagenet) == (6, 4, 1, True)
     assert record.b_values == [0, 1000]
+    assert record.seen["b_values"].quantiles[-1] == 1000
+    assert record.seen["slice_mm"].quantiles == (5.0,) * 7
+    assert 0.6 < record.seen["tumour_adc"].quantiles[3] < 1.0
+    assert record.seen["snr"].studies == 2
     assert record.source_model is not None
+    assert record.expected_dsc is None
+    assert record.validation_dsc is None
     assert card.spec.plane == "sagittal"
 
 
 @pytest.mark.parametrize("name", STRATEGIES)
-def test_adapting_changes_the_strategys_layers_and_no_other(dataset, source, tmp_path, name):
+def test_every_strategy_makes_a_model(dataset, source, tmp_path, name):
     strategy = strategy_named(name)
-    adapt(dataset, "uterine", tmp_path / "m", cases=2, source=source, strategy=strategy, recipe=SHORT)
-    before, after = (load_file(folder / "weights.safetensors") for folder in (source, tmp_path / "m"))
+    card = adapt(
+        dataset,
+        "uterine",
+        tmp_path / "m",
+        cases=2,
+        source=source,
+        strategy=strategy,
+        source_cases=(dataset, "cervical"),
+        recipe=SHORT,
+    )
+    assert card.training.strategy == name
+    assert not list(tmp_path.glob("*.training"))
+    before, after = weights(source), weights(tmp_path / "m")
     changed = {key for key in before if not torch.equal(before[key], after[key])}
+    if name == "source":
+        assert not changed
+        return
     network = build_network(SPEC, seed=0)
-    names = {id(module): key for key, module in network.named_modules()}
-    allowed = [
-        f"{names[id(module)]}."
-        for group, modules in layer_groups(network).items()
-        if group in strategy.groups(network)
-        for module in modules
-    ]
+    groups = expand_groups(network, strategy.trains)
     assert changed
-    assert all(key.rpartition(".")[0] + "." in allowed for key in changed)
+    assert all(_may_change(network, key, groups) for key in changed)
 
 
-def test_fewer_cases_are_among_more(dataset):
-    two, three = (set(choose_cases(dataset, "uterine", n, seed=5)) for n in (2, 3))
-    assert len(two) == 2
-    assert two < three
+def _may_change(network, key, groups):
+    module, _, leaf = key.rpartition(".")
+    owner = network.get_submodule(module)
+    norm = isinstance(owner, torch.nn.BatchNorm2d)
+    if norm and leaf in ("weight", "bias") and "norm-affine" in groups:
+        return True
+    if norm and leaf not in ("weight", "bias") and "norm-statistics" in groups:
+        return True
+    return any(owner in modules for group, modules in layer_groups(network).items() if group in groups)
+
+
+def test_joint_is_a_new_start_with_both_budgets(dataset, source, tmp_path):
+    card = adapt(
+        dataset,
+        "uterine",
+        tmp_path / "m",
+        cases=2,
+        source=source,
+        strategy=strategy_named("joint"),
+        source_cases=(dataset, "cervical"),
+        recipe=SHORT,
+        seed=9,
+    )
+    record = card.training
+    assert (record.steps, record.total_steps, record.source_model) == (6, 6, None)
+    assert record.cases == {"cervical": 3, "uterine": 2}
+    assert (record.start_seed, record.seed) == (1, 9)
+
+
+def test_training_on_both_cohorts_is_joint(dataset, tmp_path):
+    card = train(dataset, ["cervical", "uterine"], tmp_path / "m", spec=SPEC, recipe=SHORT)
+    assert card.training.strategy == "joint"
+    assert card.training.cases == {"cervical": 3, "uterine": 3}
+
+
+def test_interpolating_goes_half_of_the_way(dataset, source, tmp_path):
+    for name in ("all", "interpolate"):
+        adapt(
+            dataset,
+            "uterine",
+            tmp_path / name,
+            cases=2,
+            source=source,
+            strategy=strategy_named(name),
+            recipe=SHORT,
+        )
+    start, whole, half = (weights(f) for f in (source, tmp_path / "all", tmp_path / "interpolate"))
+    for key, tensor in half.items():
+        if tensor.is_floating_point():
+            torch.testing.assert_close(tensor, (start[key] + whole[key]) / 2)
+
+
+def test_without_source_cases_default_falls_back_and_says_so(dataset, source, tmp_path):
+    card = adapt(dataset, "uterine", tmp_path / "m", cases=2, source=source, recipe=SHORT)
+    assert card.training.strategy == "default: interpolate"
+    assert card.training.interpolation == 0.5
+
+
+@pytest.mark.parametrize("name", ["joint", "replay"])
+def test_a_strategy_that_needs_source_cases_says_so(dataset, source, tmp_path, name):
+    with pytest.raises(UserError, match=f"{name}' trains on cases of the source model's cohort") as error:
+        adapt(dataset, "uterine", tmp_path / "m", cases=2, source=source, strategy=strategy_named(name))
+    assert "--source-cohort" in error.value.fix
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize("cases", [0, 4])
 def test_a_number_of_cases_that_is_not_there_is_refused(dataset, source, tmp_path, cases):
     with pytest.raises(UserError, match=f"{cases} uterine training cases were asked for and 3 are there"):
         adapt(dataset, "uterine", tmp_path / "m", cases=cases, source=source, strategy=strategy_named("all"))
-    assert not (tmp_path / "m").exists()
-
-
-def test_joint_training_takes_both_cohorts(dataset, tmp_path):
-    card = train(dataset, ["cervical", "uterine"], tmp_path / "m", spec=SPEC, recipe=SHORT)
-    assert card.training.strategy == "joint"
-    assert card.training.cases == {"cervical": 3, "uterine": 3}
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_taken_folder_is_refused_before_training(dataset, tmp_path):
     (tmp_path / "mine").write_text("x")
-    steps = []
+    told = []
     with pytest.raises(UserError, match="holds something already"):
-        train(dataset, ["cervical"], tmp_path, spec=SPEC, on_step=lambda *step: steps.append(step))
-    assert not steps
+        train(dataset, ["cervical"], tmp_path, spec=SPEC, on_progress=lambda *args: told.append(args))
+    assert not told
     assert [p.name for p in tmp_path.iterdir()] == ["mine"]
 
 
@@ -124,8 +195,6 @@ def test_a_case_without_a_mask_stops_before_training(tmp_path):
 
 
 def test_a_model_of_another_plane_is_not_adapted(dataset, tmp_path):
-    from tests.grids import grid
-
     axial = Dataset.open_or_create(tmp_path / "d")
     tiny.add(axial, split="train", geometry=grid("axial", (6, 48, 48), (5, 4, 4)))
     train(axial, ["cervical"], tmp_path / "axial", spec=SPEC, recipe=SHORT)
@@ -141,27 +210,45 @@ def test_a_model_of_another_plane_is_not_adapted(dataset, tmp_path):
         )
 
 
-def test_unknown_strategies_and_impossible_recipes_are_refused():
-    with pytest.raises(UserError, match="no strategy 'magic'"):
-        strategy_named("magic")
-    with pytest.raises(UserError, match="3 steps of 1 slices"):
-        Recipe(steps=3, batch_size=1)
+def test_a_model_with_its_channels_in_another_order_is_not_adapted(dataset, source, tmp_path):
+    import shutil
+
+    broken = shutil.copytree(source, tmp_path / "broken")
+    card = (broken / "model.json").read_text()
+    turned = re.sub(r'"channels": \[[^]]*\]', '"channels": ["adc", "b0", "b1000"]', card)
+    assert turned != card
+    (broken / "model.json").write_text(turned)
+    with pytest.raises(UserError, match="channels"):
+        adapt(dataset, "uterine", tmp_path / "m", cases=1, source=broken, strategy=strategy_named("all"))
 
 
-def test_the_rate_warms_up_and_falls_to_nothing():
-    recipe = Recipe(steps=100)
-    rates = [recipe.rate(step) for step in range(100)]
-    assert rates[:10] == sorted(rates[:10])
-    assert rates[10:] == sorted(rates[10:], reverse=True)
-    assert max(rates) == 1
-    assert rates[-1] < 0.01
+def test_another_command_does_not_go_on_from_this_ones_checkpoint(dataset, tmp_path, monkeypatch):
+    from uteroseg.training import fit
+
+    monkeypatch.setattr(fit, "SECONDS_BETWEEN_CHECKPOINTS", 0.0)
+
+    def cut(what, done, total, note):
+        if what == "training steps" and done == 2:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        train(dataset, ["cervical"], tmp_path / "m", spec=SPEC, recipe=SHORT, on_progress=cut)
+    assert (tmp_path / "m.training" / "checkpoint.pt").is_file()
+    with pytest.raises(UserError, match="other settings") as error:
+        train(dataset, ["cervical"], tmp_path / "m", spec=SPEC, recipe=SHORT, seed=2)
+    assert str(tmp_path / "m.training") in error.value.fix
+    train(dataset, ["cervical"], tmp_path / "m", spec=SPEC, recipe=SHORT)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["m"]
 
 
-def test_the_loss_is_small_when_right_and_moves_without_tumour():
-    target = torch.zeros(2, 1, 8, 8)
-    target[:, :, 2:5, 2:5] = 1
-    right, wrong = (20 * (2 * target - 1), 20 * (1 - 2 * target))
-    assert dice_cross_entropy(right, target) < 0.01 < 1 < dice_cross_entropy(wrong, target)
-    logits = torch.zeros(2, 1, 8, 8, requires_grad=True)
-    dice_cross_entropy(logits, torch.zeros_like(target)).backward()
-    assert (logits.grad > 0).all()
+def test_the_five_lines_of_the_readme_adapt_a_model(dataset, source, tmp_path, monkeypatch):
+    text = (Path(__file__).parents[2] / "README.md").read_text("utf-8")
+    (code,) = [block for block in re.findall(r"```python\n(.*?)```", text, re.S) if "adapt(" in block]
+    assert len([line for line in code.splitlines() if line.strip()]) <= 7
+    (tmp_path / "dataset").symlink_to(dataset.root)
+    (tmp_path / "cervical-model").symlink_to(source)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("uteroseg.training.train.ADAPT", SHORT)
+    monkeypatch.setitem(adapt.__kwdefaults__, "recipe", SHORT)
+    exec(code.replace("cases=13", "cases=2"), {})
+    assert (tmp_path / "uterine-model" / "model.onnx").is_file()

@@ -1,36 +1,16 @@
 import json
 
 import pytest
+import torch
 
 from tests import tiny
-from uteroseg.dataset.layout import CaseId
 from uteroseg.dataset.store import Dataset
 from uteroseg.inference.batch import predict_all
 from uteroseg.model.spec import ModelSpec
-from uteroseg.training.fit import Recipe
+from uteroseg.training.cases import MIN_PATIENTS, choose_cases, hold_out
+from uteroseg.training.recipe import Recipe
 from uteroseg.training.train import train
-from uteroseg.training.validation import MIN_PATIENTS, hold_out
-
-
-def cases(patients, acquisitions=1):
-    names = (
-        f"sub-{p:03d}" + (f"_acq-{a}" if a else "") for p in range(patients) for a in range(acquisitions)
-    )
-    return [CaseId.parse(name) for name in names]
-
-
-def test_a_fifth_of_the_patients_is_held_out_with_all_their_cases():
-    train_on, validate_on = hold_out(cases(30, acquisitions=2), seed=1)
-    assert len(validate_on) == 12
-    assert not {c.participant for c in train_on} & {c.participant for c in validate_on}
-    assert sorted(map(str, train_on + validate_on)) == sorted(map(str, cases(30, acquisitions=2)))
-    assert hold_out(cases(30), seed=2)[1] != hold_out(cases(30), seed=1)[1]
-
-
-def test_few_patients_are_all_trained_on():
-    few = cases(MIN_PATIENTS - 1)
-    assert hold_out(few, seed=1) == (few, [])
-    assert len(hold_out(cases(MIN_PATIENTS), seed=1)[1]) == 5
+from uteroseg.training.validation import Validation
 
 
 @pytest.fixture(scope="module")
@@ -73,3 +53,42 @@ def test_a_model_without_validation_cases_says_that_it_knows_no_expected_dsc(
     result = json.loads((tmp_path / "out" / findings[0].case / "result.json").read_text())
     assert result["expected_dsc"] is None
     assert 0 <= result["soft_dice"] <= 1
+
+
+def test_the_dsc_in_the_record_is_that_of_the_model_that_was_written(calibrated):
+    """Measured again, from the folder, on the cases that were held out."""
+    from uteroseg.network.save import load_network
+
+    folder, card = calibrated
+    dataset = Dataset.open(folder / "data")
+    chosen = choose_cases(dataset, "cervical", MIN_PATIENTS, seed=1)
+    network, _ = load_network(folder / "m")
+    again = Validation(dataset, hold_out(chosen, seed=1)[1], card.spec).mean_dsc(network)
+    assert card.training.validation_dsc == pytest.approx(again, abs=1e-3)
+    rows = (folder / "m" / "training" / "log.csv").read_text().splitlines()[1:]
+    checks = [float(row.split(",")[3]) for row in rows if row.split(",")[3]]
+    assert len(checks) == 10
+    assert card.training.validation_dsc == max(checks)
+
+
+def test_patients_count_alike_however_many_cases_they_have(tmp_path):
+    dataset = Dataset.open_or_create(tmp_path / "d")
+    often = [tiny.add(dataset, seed=seed, patient="often") for seed in (1, 2, 3)]
+    once = tiny.add(dataset, seed=4, patient="once")
+    spec = ModelSpec(spacing_mm=4.0, matrix=(48, 48))
+    network = _Bright()
+    parts = [Validation(dataset, [case], spec).mean_dsc(network) for case in (*often, once)]
+    assert len({round(part, 6) for part in parts}) > 1
+    together = Validation(dataset, [*often, once], spec).mean_dsc(network)
+    assert together == pytest.approx((sum(parts[:3]) / 3 + parts[3]) / 2)
+
+
+class _Bright(torch.nn.Module):
+    """Takes for tumour what is bright at b 1000."""
+
+    def __init__(self):
+        super().__init__()
+        self.threshold = torch.nn.Parameter(torch.tensor(1.8))
+
+    def forward(self, images):
+        return 10 * (images[:, 1:2] - self.threshold)

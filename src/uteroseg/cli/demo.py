@@ -12,16 +12,17 @@ import typer
 
 from uteroseg import RESEARCH_USE
 from uteroseg.cli.console import OnProgress, progress, warn
+from uteroseg.errors import UserError
 
 if TYPE_CHECKING:
-    from uteroseg.dataset.store import Dataset
+    from uteroseg.experiment.config import ExperimentConfig
 
 SOURCE: Final = "cervical"
 TARGET: Final = "uterine"
-PATIENTS = {SOURCE: 36, TARGET: 40}
-TEST_SHARE = {SOURCE: 1 / 3, TARGET: 0.5}
+PATIENTS = {SOURCE: (24, 12), TARGET: (20, 20)}
+"""To train on, and to test on."""
 TARGET_CASES = (0, 2, 5, 13)
-STRATEGY = "encoder-early"
+STRATEGY = "default"
 TRAIN_STEPS, ADAPT_STEPS = 220, 80
 """Fewer than by default: enough to learn these patients, and short enough for a coffee."""
 CLINIC_SEED = 1_000
@@ -39,8 +40,7 @@ def demo(
 
     started = time.monotonic()
     with progress() as update:
-        dataset = _simulate(output / "dataset", seed, update)
-        models = _learn(dataset, output, seed, update)
+        models = _learn(output, seed, update)
         with _step("Report", output / "report.html"):
             report = uteroseg.report.page.write_report(output)
         finding = _predict(output, models[max(TARGET_CASES)], seed, update)
@@ -51,48 +51,46 @@ def demo(
     typer.echo(f"All of it took {minutes} min {seconds} s, on virtual patients. {RESEARCH_USE}")
 
 
-def _simulate(root: Path, seed: int, update: OnProgress) -> Dataset:
-    from uteroseg.dataset.split import assign_splits
-    from uteroseg.dataset.store import Dataset
-    from uteroseg.phantom.cohort import simulate_cohort
+def _learn(output: Path, seed: int, update: OnProgress) -> dict[int, Path]:
+    """Make the patients and every run of the learning curve; the model folder of each number of cases."""
+    from uteroseg.experiment.cohorts import make_cohorts
+    from uteroseg.experiment.runner import run_experiment
 
-    for cohort, cases in PATIENTS.items():
+    config = _config(seed)
+    patients = " and ".join(f"{sum(number)} {cohort}" for cohort, number in PATIENTS.items())
+    with _step(f"Simulate {patients} patients", output / "dataset"):
+        make_cohorts(config, output, update)
+    sizes = ", ".join(map(str, TARGET_CASES[1:]))
+    what = f"Train on {SOURCE} cases, adapt with {sizes} {TARGET} cases, evaluate on all test cases"
+    with _step(what, output / "runs"):
+        outcome = run_experiment(config, output, on_progress=update, on_run=lambda text: warn(f"  {text}"))
+    if outcome.failures:
+        raise UserError(
+            f"{outcome.failures[0].title} could not be made: {outcome.failures[0].error}",
+            expected="four models.",
+            fix="repeat the command, which goes on from here, or delete the folder and begin anew.",
+        )
+    return {one.target_cases: one.folder(output) / "model" for one in outcome.planned}
 
-        def on_case(done: int, cohort: str = cohort, cases: int = cases) -> None:
-            update(f"{cohort} patients", done, cases, "")
 
-        with _step(f"Simulate {cases} {cohort} patients", root):
-            simulate_cohort(root, cohort, cases=cases, seed=seed, on_case=on_case)
-            dataset = Dataset.open(root)
-            assign_splits(dataset, test=TEST_SHARE[cohort], seed=seed)
-    return dataset
-
-
-def _learn(dataset: Dataset, output: Path, seed: int, update: OnProgress) -> dict[int, Path]:
-    """Make every run of the learning curve; the model folder of each number of target cases."""
-    from dataclasses import replace
-
-    from uteroseg.experiment.curve import CurveSettings, LearningCurve
-    from uteroseg.model.spec import ModelSpec
+def _config(seed: int) -> ExperimentConfig:
+    """The demo as an experiment."""
+    from uteroseg.experiment.config import Budget, CohortConfig, ExperimentConfig, Simulate
     from uteroseg.training.strategy import strategy_named
-    from uteroseg.training.train import ADAPT, TRAIN
 
-    settings = CurveSettings(
-        source_cohort=SOURCE,
-        target_cohort=TARGET,
-        target_cases=TARGET_CASES,
-        strategy=strategy_named(STRATEGY),
-        spec=ModelSpec(),
-        train_recipe=replace(TRAIN, steps=TRAIN_STEPS),
-        adapt_recipe=replace(ADAPT, steps=ADAPT_STEPS),
-        seed=seed,
+    source, target = (
+        CohortConfig(cohort=cohort, simulate=Simulate(train=train, test=test, seed=seed))
+        for cohort, (train, test) in PATIENTS.items()
     )
-    curve = LearningCurve(dataset, settings, output, update)
-    for size in TARGET_CASES:
-        what = f"Adapt with {size} {TARGET} cases" if size else f"Train on {SOURCE} cases"
-        with _step(f"{what}, evaluate on all test cases", curve.folder(size)):
-            curve.run(size)
-    return {size: curve.folder(size) / "model" for size in TARGET_CASES}
+    return ExperimentConfig(
+        source=source,
+        target=target,
+        sizes=TARGET_CASES,
+        strategies=(strategy_named(STRATEGY),),
+        seeds=(seed,),
+        budget=Budget(source_steps=TRAIN_STEPS, adapt_steps=ADAPT_STEPS),
+        keep_models=True,
+    )
 
 
 def _predict(output: Path, model: Path, seed: int, update: OnProgress) -> str:

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from uteroseg import RESEARCH_USE, __version__
-from uteroseg.cli import data, demo, models, results
+from uteroseg.cli import data, demo, export, predict, results, training
 from uteroseg.cli.console import print_error
 from uteroseg.errors import UserError
 
@@ -42,11 +42,12 @@ for verb in (
     data.simulate,
     data.ingest,
     data.split,
-    models.train,
-    models.adapt,
-    models.predict,
+    training.train,
+    training.adapt,
+    predict.predict,
     results.evaluate,
     results.report,
+    export.export,
 ):
     app.command()(verb)
 
@@ -79,4 +80,13 @@ def main() -> None:
         sys.exit(2)
 
 
-_TRAIN = ("torch", "torchvision", "timm", "segmentation_models_pytorch", "lightning_fabric", "safetensors")
+_TRAIN = (
+    "torch",
+    "torchvision",
+    "timm",
+    "segmentation_models_pytorch",
+    "lightning_fabric",
+    "safetensors",
+    "tensorboardX",
+    "yaml",
+)

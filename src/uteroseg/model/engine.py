@@ -56,7 +56,7 @@ class OnnxEngine:
 
         Parameters
         ----------
-        slices : ndarray of float32, shape (slices, 3, height, width)
+        slices : ndarray of float32, shape (slices, channels, height, width)
 
         Returns
         -------

@@ -13,6 +13,7 @@ from uteroseg.imaging.geometry import Array, Geometry
 from uteroseg.imaging.measure import MM3_PER_ML
 from uteroseg.imaging.study import DwiStudy, Mask
 from uteroseg.imaging.view import View
+from uteroseg.model.spec import CHANNELS as CHANNELS
 from uteroseg.model.spec import ModelSpec
 
 HIGH_B = 1000.0
@@ -67,7 +68,7 @@ def network_input(study: DwiStudy, spec: ModelSpec, fit: DiffusionFit | None = N
 
     Returns
     -------
-    ndarray of float32, shape (slices, 3, height, width)
+    ndarray of float32, shape (slices, channels, height, width)
         Normalised; outside the study every channel is that of air (0 before normalisation).
 
     Raises
@@ -75,21 +76,96 @@ def network_input(study: DwiStudy, spec: ModelSpec, fit: DiffusionFit | None = N
     UserError
         If the study has one b-value only or no signal.
     """
+    return normalise(raw_channels(study, spec, fit), spec)
+
+
+def raw_channels(study: DwiStudy, spec: ModelSpec, fit: DiffusionFit | None = None) -> Array:
+    """Every channel of a study on the network's matrix, not yet normalised.
+
+    Parameters
+    ----------
+    study : DwiStudy
+    spec : ModelSpec
+        Its spacing and matrix apply.
+    fit : DiffusionFit, optional
+        The study's fit, where it has been made already.
+
+    Returns
+    -------
+    ndarray of float32, shape (slices, 3, height, width)
+        As `study_channels` gives them.
+
+    Raises
+    ------
+    UserError
+        If the study has one b-value only or no signal.
+    """
+    channels = study_channels(study, fit)
+    return np.asarray(SliceGrid.between(study.geometry, spec).to_matrix(channels), np.float32)
+
+
+def study_channels(study: DwiStudy, fit: DiffusionFit | None = None) -> Array:
+    """Every channel of a study on its own grid.
+
+    Parameters
+    ----------
+    study : DwiStudy
+    fit : DiffusionFit, optional
+        The study's fit, where it has been made already.
+
+    Returns
+    -------
+    ndarray of float32, shape (slices, 3, rows, columns)
+        In the order of `CHANNELS`: the images at the lowest b-value and at b 1000 s/mm², in units of the
+        median of the former inside the body, and ADC in 10⁻³ mm²/s, 0 outside the body.
+
+    Raises
+    ------
+    UserError
+        If the study has one b-value only or no signal.
+    """
     fit = fit or study.fit()
+    low_b, body = study.signal[0], body_of(study)
+    scale = np.median(low_b[body])
+    adc = np.clip(fit.adc, 0, MAX_ADC) * body
+    return np.stack([low_b / scale, high_b_image(study, fit) / scale, adc], axis=1, dtype=np.float32)
+
+
+def normalise(raw: Array, spec: ModelSpec) -> Array:
+    """Choose the channels that the network sees, and normalise them.
+
+    Parameters
+    ----------
+    raw : ndarray of float32, shape (slices, 3, height, width)
+        From `raw_channels`.
+    spec : ModelSpec
+
+    Returns
+    -------
+    ndarray of float32, shape (slices, channels, height, width)
+    """
+    chosen = raw[:, [CHANNELS.index(name) for name in spec.channels]]
+    mean, std = (np.asarray(v, np.float32)[:, None, None] for v in (spec.channel_mean, spec.channel_std))
+    return np.asarray((chosen - mean) / std, np.float32)
+
+
+def body_of(study: DwiStudy) -> Array:
+    """Where the patient is: ndarray of bool, shape (slices, rows, columns).
+
+    Raises
+    ------
+    UserError
+        If the study has no signal.
+    """
     low_b = study.signal[0]
-    body = low_b > BODY_SHARE * np.percentile(low_b, 99)
+    body = np.asarray(low_b > BODY_SHARE * np.percentile(low_b, 99))
     if not body.any():
         raise UserError(
             "The study has no signal.",
             expected="a body in the image of the lowest b-value.",
             fix="look at the images in a viewer; was the right series sent?",
         )
-    scale = np.median(low_b[body])
-    adc = np.clip(fit.adc, 0, MAX_ADC) * body
-    channels = np.stack([low_b / scale, high_b_image(study, fit) / scale, adc], axis=1, dtype=np.float32)
-    on_matrix = SliceGrid.between(study.geometry, spec).to_matrix(channels)
-    mean, std = (np.asarray(v, np.float32)[:, None, None] for v in (spec.channel_mean, spec.channel_std))
-    return np.asarray((on_matrix - mean) / std, np.float32)
+    return body
 
 
 def high_b_image(study: DwiStudy, fit: DiffusionFit) -> Array:

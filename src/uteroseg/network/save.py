@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import shutil
 import warnings
 from pathlib import Path
 
@@ -19,8 +20,19 @@ from uteroseg.model.spec import ModelCard, ModelSpec, TrainingRecord
 from uteroseg.network.deeplab import build_network
 
 
-def save_model(network: nn.Module, spec: ModelSpec, record: TrainingRecord, folder: Path) -> ModelCard:
+def save_model(
+    network: nn.Module, spec: ModelSpec, record: TrainingRecord, folder: Path, *, log: Path | None = None
+) -> ModelCard:
     """Write a model folder, whole or not at all.
+
+    Parameters
+    ----------
+    network : Module
+    spec : ModelSpec
+    record : TrainingRecord
+    folder : Path
+    log : Path, optional
+        Folder with what was logged while training, that is copied to ``training``.
 
     Raises
     ------
@@ -34,6 +46,8 @@ def save_model(network: nn.Module, spec: ModelSpec, record: TrainingRecord, fold
         export_onnx(network, spec, stage / ONNX)
         digest = hashlib.sha256((stage / WEIGHTS).read_bytes()).hexdigest()[:12]
         card = ModelCard(id=digest, spec=spec, training=record)
+        if log is not None:
+            shutil.copytree(log, stage / "training")
         write_text(stage / CARD, card.model_dump_json(indent=2) + "\n")
     return card
 
@@ -51,8 +65,10 @@ def load_network(folder: Path) -> tuple[nn.Module, ModelCard]:
     try:
         network.load_state_dict(load_file(folder / WEIGHTS))
     except (SafetensorError, RuntimeError) as error:
+        # torch's first line only says that there are errors.
+        lines = str(error).splitlines()
         raise UserError(
-            f"{folder / WEIGHTS} does not fit model.json ({str(error).splitlines()[0]}).",
+            f"{folder / WEIGHTS} does not fit model.json ({lines[min(1, len(lines) - 1)].strip()}).",
             expected="files of one model.",
             fix="copy the whole model folder again.",
         ) from error

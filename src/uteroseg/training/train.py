@@ -2,35 +2,24 @@
 
 from __future__ import annotations
 
-import hashlib
-import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from importlib.metadata import version
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
-from torch import nn
-
-from uteroseg import __version__
-from uteroseg.dataset.layout import CaseId
 from uteroseg.dataset.store import Dataset
 from uteroseg.errors import UserError
 from uteroseg.files import require_new
-from uteroseg.model.spec import ModelCard, ModelSpec, TrainingRecord
+from uteroseg.model.spec import ModelCard, ModelSpec
 from uteroseg.network.deeplab import build_network
-from uteroseg.network.layers import layer_groups
-from uteroseg.network.save import load_network, save_model
-from uteroseg.training.data import load_training_data
-from uteroseg.training.fit import Recipe, fit
-from uteroseg.training.strategy import Strategy
-from uteroseg.training.validation import calibrate, hold_out
+from uteroseg.network.save import load_network
+from uteroseg.training.cases import choose_cases, hold_out
+from uteroseg.training.fit import OnProgress
+from uteroseg.training.job import Job, Share, Start
+from uteroseg.training.recipe import Recipe
+from uteroseg.training.strategy import STRATEGIES, Strategy
 
 TRAIN = Recipe(steps=400)
 ADAPT = Recipe(steps=120, learning_rate=1e-3)
-
-_SOFTWARE = ("torch", "segmentation-models-pytorch", "timm", "numpy")
-
-OnStep = Callable[[int, float], None]
 
 
 def train(
@@ -42,9 +31,31 @@ def train(
     recipe: Recipe = TRAIN,
     seed: int = 1,
     imagenet: bool = True,
-    on_step: OnStep = lambda step, loss: None,
+    devices: int = 1,
+    on_progress: OnProgress = lambda what, done, total, note: None,
 ) -> ModelCard:
     """Train a model on the training cases of one or more cohorts.
+
+    Parameters
+    ----------
+    dataset : Dataset
+    cohorts : sequence of str
+    folder : Path
+        Model folder to write. A training that was cut short goes on from ``<folder>.training``.
+    spec : ModelSpec
+        Its plane becomes that of the cases.
+    recipe : Recipe
+    seed : int
+    imagenet : bool
+        Begin from ImageNet weights of the encoder.
+    devices : int
+        GPUs, or processes on a CPU.
+    on_progress : callable
+        Told what is done, how much of it, how much there is, and a note (loss and DSC).
+
+    Returns
+    -------
+    ModelCard
 
     Raises
     ------
@@ -53,12 +64,19 @@ def train(
     """
     require_new(folder)
     cases = [case for cohort in cohorts for case in dataset.annotated_cases(cohort, "train")]
-    network = build_network(spec, seed=seed, imagenet=imagenet)
-    strategy = Strategy(
-        "scratch" if len(cohorts) == 1 else "joint", "from the start", tuple(layer_groups(network))
+    train_on, validate_on = hold_out(cases, seed=seed)
+    start = Start(seed=seed, imagenet=imagenet)
+    job = Job(
+        network=build_network(spec, seed=seed, imagenet=imagenet),
+        spec=spec,
+        start=start,
+        strategy=STRATEGIES["scratch" if len(cohorts) == 1 else "joint"],
+        train_on=[Share(dataset, train_on, 1.0)],
+        validate_on=Share(dataset, validate_on, 1.0),
+        recipe=recipe,
+        seed=seed,
     )
-    start = _Start(network, spec, strategy, source=None)
-    return _train(dataset, cases, start, folder, recipe=recipe, seed=seed, on_step=on_step)
+    return job.run(folder, devices=devices, on_progress=on_progress)
 
 
 def adapt(
@@ -68,102 +86,88 @@ def adapt(
     *,
     cases: int,
     source: Path,
-    strategy: Strategy,
+    strategy: Strategy = STRATEGIES["default"],
+    source_cases: tuple[Dataset, str] | None = None,
     recipe: Recipe = ADAPT,
     seed: int = 1,
-    on_step: OnStep = lambda step, loss: None,
+    devices: int = 1,
+    on_progress: OnProgress = lambda what, done, total, note: None,
 ) -> ModelCard:
     """Adapt a model to a cohort with some of its training cases.
 
+    Parameters
+    ----------
+    dataset : Dataset
+    cohort : str
+    folder : Path
+        Model folder to write. A training that was cut short goes on from ``<folder>.training``.
+    cases : int
+        Patients of the cohort's training split.
+    source : Path
+        Model folder to start from.
+    strategy : Strategy
+    source_cases : (Dataset, str), optional
+        Where the source model's cases are, and their cohort.
+    recipe : Recipe
+        A strategy that starts from the beginning makes the source model's steps and these, at the rate of
+        `TRAIN`.
+    seed, devices, on_progress
+        As for `train`.
+
+    Returns
+    -------
+    ModelCard
+
     Raises
     ------
     UserError
-        As ``train``; also if the cohort has fewer training cases than asked for.
+        As `train`; also if the cohort has fewer training cases than asked for, or the strategy needs source
+        cases and there are none.
     """
     require_new(folder)
+    strategy = _possible(strategy, source_cases)
     network, card = load_network(source)
-    chosen = choose_cases(dataset, cohort, cases, seed=seed)
-    start = _Start(network, card.spec, strategy, source=card)
-    return _train(dataset, chosen, start, folder, recipe=recipe, seed=seed, on_step=on_step)
-
-
-def choose_cases(dataset: Dataset, cohort: str, patients: int, *, seed: int) -> list[CaseId]:
-    """The training cases of some patients of a cohort; with more patients, those of fewer are among them.
-
-    Raises
-    ------
-    UserError
-        If fewer patients are there, or the number is not positive.
-    """
-    cases = dataset.annotated_cases(cohort, "train")
-    available = sorted(
-        {case.participant for case in cases},
-        key=lambda name: hashlib.sha256(f"{seed}:{name}".encode()).digest(),
-    )
-    if not 1 <= patients <= len(available):
-        raise UserError(
-            f"{patients} {cohort} training cases were asked for and {len(available)} are there.",
-            expected=f"a number from 1 to {len(available)}.",
-            fix="ask for fewer, or add cases.",
+    start = Start(card.training.start_seed, card.training.imagenet, card.training.total_steps, card)
+    chosen = choose_cases(dataset, cohort, cases, seed=seed) if strategy.trains else []
+    if strategy.start == "beginning":
+        start = replace(start, steps=0, source=None)
+        recipe = replace(
+            recipe,
+            steps=card.training.total_steps + recipe.steps,
+            learning_rate=TRAIN.learning_rate,
         )
-    chosen = set(available[:patients])
-    return [case for case in cases if case.participant in chosen]
-
-
-@dataclass(frozen=True, eq=False)
-class _Start:
-    """What a training starts from."""
-
-    network: nn.Module
-    spec: ModelSpec
-    strategy: Strategy
-    source: ModelCard | None
-
-
-def _train(
-    dataset: Dataset,
-    cases: Sequence[CaseId],
-    start: _Start,
-    folder: Path,
-    *,
-    recipe: Recipe,
-    seed: int,
-    on_step: OnStep,
-) -> ModelCard:
-    started = time.monotonic()
-    network, spec, source = start.network, start.spec, start.source
-    train_on, validate_on = hold_out(cases, seed=seed)
-    data = load_training_data(dataset, train_on, spec)
-    if source is None:
-        spec = spec.model_copy(update={"plane": data.plane})
-    elif data.plane != spec.plane:
-        raise UserError(
-            f"The cases are {data.plane} and the model {source.id} was trained on {spec.plane} slices.",
-            expected="slices in the model's plane.",
-            fix="adapt a model that was trained on this plane, or train a new one.",
-        )
-    groups = start.strategy.groups(network)
-    loss = fit(network, data, recipe, groups=groups, seed=seed, on_step=on_step)
-    seen = dict(source.training.cases) if source else {}
-    for case in cases:
-        cohort = dataset.participant(case).cohort
-        seen[cohort] = seen.get(cohort, 0) + 1
-    virtual = any(dataset.participant(case).source == "virtual" for case in cases)
-    record = TrainingRecord(
-        strategy=start.strategy.name,
-        cases=seen,
-        validation_cases=len(validate_on),
-        virtual=virtual or (source is not None and source.training.virtual),
-        data_fingerprint=data.fingerprint,
+        network = build_network(card.spec, seed=start.seed, imagenet=start.imagenet)
+    train_on, validate_on = hold_out(chosen, seed=seed)
+    shares = [Share(dataset, train_on, 1.0)]
+    if strategy.needs_source_cases and source_cases:
+        source_dataset, source_cohort = source_cases
+        old = source_dataset.annotated_cases(source_cohort, "train")
+        share = strategy.source_share
+        if share == "pooled":
+            share = len(old) / (len(old) + len(train_on))
+        shares = [Share(dataset, train_on, 1 - share), Share(source_dataset, old, share)]
+    job = Job(
+        network=network,
+        spec=card.spec,
+        start=start,
+        strategy=strategy,
+        train_on=shares,
+        validate_on=Share(dataset, validate_on, 1.0),
+        recipe=recipe,
         seed=seed,
-        steps=recipe.steps,
-        batch_size=recipe.batch_size,
-        seconds=round(time.monotonic() - started, 1),
-        final_loss=round(loss, 4),
-        b_values=data.b_values,
-        slice_spacing_mm=data.slice_spacing_mm,
-        source_model=source.id if source else None,
-        expected_dsc=calibrate(network, spec, dataset, validate_on),
-        software={"uteroseg": __version__, **{name: version(name) for name in _SOFTWARE}},
     )
-    return save_model(network, spec, record, folder)
+    return job.run(folder, devices=devices, on_progress=on_progress)
+
+
+def _possible(strategy: Strategy, source_cases: tuple[Dataset, str] | None) -> Strategy:
+    """The strategy, or the one that stands in for it where there are no source cases."""
+    if source_cases or not strategy.needs_source_cases:
+        return strategy
+    if strategy.without_source:
+        other = STRATEGIES[strategy.without_source]
+        return other.model_copy(update={"name": f"{strategy.name}: {other.name}"})
+    raise UserError(
+        f"The strategy {strategy.name!r} trains on cases of the source model's cohort too; none are given.",
+        expected="the dataset and cohort that the source model was trained on.",
+        fix="add --source-dataset and --source-cohort, or choose a strategy that needs target cases alone.",
+    )

@@ -1,53 +1,64 @@
-"""Validation cases: taken out of the training cases, where there are enough of them."""
+"""Measure a network in training on validation cases."""
 
 from __future__ import annotations
 
-import hashlib
+from collections import defaultdict
 from collections.abc import Sequence
 
+import numpy as np
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from uteroseg.dataset.layout import CaseId
 from uteroseg.dataset.store import Dataset
 from uteroseg.evaluation.metrics import dice
+from uteroseg.imaging.study import Mask
 from uteroseg.model.calibration import Calibration, fit_calibration, soft_dice
-from uteroseg.model.prepare import mask_from_output, network_input
+from uteroseg.model.prepare import mask_from_output, normalise
 from uteroseg.model.spec import ModelSpec
-
-MIN_PATIENTS = 26
-"""With fewer, every case is needed to train on."""
-SHARE = 0.2
+from uteroseg.training.cache import prepare_case
 
 
-def hold_out(cases: Sequence[CaseId], *, seed: int) -> tuple[list[CaseId], list[CaseId]]:
-    """Divide cases, by patient, into those to train on and those to validate on.
+class Validation:
+    """Validation cases, ready to be measured as often as wanted.
 
-    A fifth of the patients are held out, none where there are fewer than `MIN_PATIENTS`.
+    Parameters
+    ----------
+    dataset : Dataset
+    cases : sequence of CaseId
+    spec : ModelSpec
     """
-    patients = sorted(
-        {case.participant for case in cases},
-        key=lambda name: hashlib.sha256(f"validation {seed}:{name}".encode()).digest(),
-    )
-    held_out = set(patients[: round(SHARE * len(patients))]) if len(patients) >= MIN_PATIENTS else set()
-    return (
-        [case for case in cases if case.participant not in held_out],
-        [case for case in cases if case.participant in held_out],
-    )
 
+    def __init__(self, dataset: Dataset, cases: Sequence[CaseId], spec: ModelSpec) -> None:
+        self._spec = spec
+        self._cases: list[tuple[str, Tensor, Mask]] = []
+        for case in cases:
+            channels = prepare_case(dataset, case, spec).slices[:, :3].astype(np.float32)
+            images = torch.from_numpy(normalise(channels, spec))
+            self._cases.append((case.participant, images, dataset.load_mask(case)))
 
-def calibrate(
-    network: nn.Module, spec: ModelSpec, dataset: Dataset, cases: Sequence[CaseId]
-) -> Calibration | None:
-    """Fit the calibration of the expected DSC on validation cases; None where there are too few."""
-    soft, reached = [], []
-    network.eval()
-    device = next(network.parameters()).device
-    for case in cases:
-        study = dataset.load_study(case)
-        with torch.no_grad():
-            output = torch.sigmoid(network(torch.from_numpy(network_input(study, spec)).to(device)))[:, 0]
-        mask, probability = mask_from_output(output.cpu().numpy(), study.geometry, spec)
-        soft.append(soft_dice(probability, mask.data))
-        reached.append(dice(mask.data, dataset.load_mask(case).data))
-    return fit_calibration(soft, reached)
+    def mean_dsc(self, network: nn.Module) -> float:
+        """Mean DSC over patients, each the mean of its cases."""
+        of_patient = defaultdict(list)
+        for (patient, _, truth), (mask, _) in zip(self._cases, self._predict(network), strict=True):
+            of_patient[patient].append(dice(mask.data, truth.data))
+        return float(np.mean([np.mean(values) for values in of_patient.values()]))
+
+    def calibrate(self, network: nn.Module) -> Calibration | None:
+        """Fit the calibration of the expected DSC; None where there are too few cases."""
+        soft, reached = [], []
+        for (_, _, truth), (mask, probability) in zip(self._cases, self._predict(network), strict=True):
+            soft.append(soft_dice(probability, mask.data))
+            reached.append(dice(mask.data, truth.data))
+        return fit_calibration(soft, reached)
+
+    def _predict(self, network: nn.Module) -> list[tuple[Mask, np.ndarray]]:
+        network.eval()
+        device = next(network.parameters()).device
+        found = []
+        for _, images, truth in self._cases:
+            with torch.no_grad():
+                logits = network(images.to(device, memory_format=torch.channels_last))
+            probability = torch.sigmoid(logits)[:, 0].cpu().numpy()
+            found.append(mask_from_output(probability, truth.geometry, self._spec))
+        return found

@@ -1,0 +1,141 @@
+"""Verbs that make models: train, adapt."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from uteroseg import RESEARCH_USE
+from uteroseg.cli.console import Json, print_result, progress
+from uteroseg.cli.data import DatasetFolder
+from uteroseg.errors import UserError
+
+if TYPE_CHECKING:
+    from uteroseg.model.spec import ModelCard
+    from uteroseg.training.recipe import Recipe
+
+ModelOut = Annotated[
+    Path, typer.Option("--output", "-o", help="Model folder to write; the same command goes on after a kill.")
+]
+Seed = Annotated[int, typer.Option(help="The same seed gives the same model on the same machine.")]
+Steps = Annotated[int | None, typer.Option(help="Number of optimiser steps.")]
+BatchSize = Annotated[int | None, typer.Option(help="Slices in a step.")]
+Patience = Annotated[
+    int | None,
+    typer.Option(help="Stop after so many checks on validation cases (from 26 patients on) without a gain."),
+]
+Devices = Annotated[int, typer.Option(help="GPUs to train on, or processes on a CPU.")]
+
+
+def train(
+    dataset: DatasetFolder,
+    cohort: Annotated[list[str], typer.Option(help="Cohort to train on; twice for joint training.")],
+    output: ModelOut,
+    encoder: Annotated[
+        str | None,
+        typer.Option(help="Any timm encoder; by default tf_efficientnet_lite0 on a CPU, resnet50 on a GPU."),
+    ] = None,
+    imagenet: Annotated[bool, typer.Option(help="Begin from ImageNet weights of the encoder.")] = True,
+    steps: Steps = None,
+    batch_size: BatchSize = None,
+    patience: Patience = None,
+    devices: Devices = 1,
+    seed: Seed = 1,
+    json: Json = False,
+) -> None:
+    """Train a model on the training cases of one or more cohorts."""
+    from uteroseg.dataset.store import Dataset
+    from uteroseg.model.spec import ModelSpec
+    from uteroseg.network.deeplab import default_encoder
+    from uteroseg.training.train import TRAIN
+    from uteroseg.training.train import train as run
+
+    with progress() as update:
+        card = run(
+            Dataset.open(dataset),
+            cohort,
+            output,
+            spec=ModelSpec(encoder=encoder or default_encoder()),
+            recipe=_recipe(TRAIN, steps, batch_size, patience),
+            seed=seed,
+            imagenet=imagenet,
+            devices=devices,
+            on_progress=update,
+        )
+    _print_model(card, output, as_json=json)
+
+
+def adapt(
+    dataset: DatasetFolder,
+    cohort: Annotated[str, typer.Option(help="Cohort to adapt to.")],
+    cases: Annotated[int, typer.Option(help="How many of its training patients to use.")],
+    source: Annotated[Path, typer.Option("--from", help="Model folder to start from.")],
+    output: ModelOut,
+    strategy: Annotated[
+        str, typer.Option(help="How to adapt: a name (README, Strategies) or a YAML file.")
+    ] = "default",
+    source_dataset: Annotated[
+        Path | None, typer.Option(help="Dataset of the source model's cases; by default the same.")
+    ] = None,
+    source_cohort: Annotated[
+        str | None, typer.Option(help="Cohort of the source model's cases, for joint, replay and default.")
+    ] = None,
+    steps: Steps = None,
+    batch_size: BatchSize = None,
+    patience: Patience = None,
+    devices: Devices = 1,
+    seed: Seed = 1,
+    json: Json = False,
+) -> None:
+    """Adapt a model to another cohort with a few of its cases."""
+    from uteroseg.dataset.store import Dataset
+    from uteroseg.training.strategy import strategy_named
+    from uteroseg.training.train import ADAPT
+    from uteroseg.training.train import adapt as run
+
+    if source_dataset and not source_cohort:
+        raise UserError(
+            "--source-dataset was given without --source-cohort.",
+            expected="the cohort that the source model was trained on.",
+            fix="add --source-cohort.",
+        )
+    opened = Dataset.open(dataset)
+    of_source = Dataset.open(source_dataset) if source_dataset else opened
+    with progress() as update:
+        card = run(
+            opened,
+            cohort,
+            output,
+            cases=cases,
+            source=source,
+            strategy=strategy_named(strategy),
+            source_cases=(of_source, source_cohort) if source_cohort else None,
+            recipe=_recipe(ADAPT, steps, batch_size, patience),
+            seed=seed,
+            devices=devices,
+            on_progress=update,
+        )
+    _print_model(card, output, as_json=json)
+
+
+def _recipe(recipe: Recipe, steps: int | None, batch_size: int | None, patience: int | None) -> Recipe:
+    return replace(
+        recipe,
+        steps=recipe.steps if steps is None else steps,
+        batch_size=recipe.batch_size if batch_size is None else batch_size,
+        patience=patience,
+    )
+
+
+def _print_model(card: ModelCard, folder: Path, *, as_json: bool) -> None:
+    record = card.training
+    seen = ", ".join(f"{count} {cohort}" for cohort, count in record.cases.items())
+    values: dict[str, Any] = {"model": str(folder), **card.describe(), "seconds": record.seconds}
+    text = (
+        f"Model {card.id} in {folder}: {seen} cases, {record.strategy}, "
+        f"{record.steps} steps in {record.seconds:.0f} s."
+    )
+    print_result(values, f"{text} {RESEARCH_USE}", as_json=as_json)
