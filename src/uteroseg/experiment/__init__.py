@@ -1,1 +1,1 @@
-"""Learning curves: which runs there are, and running each once."""
+"""How many cases, which layers, when to train together: the grid of runs, each made once."""

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 
 import pandas as pd
 
 from uteroseg.errors import UserError
+from uteroseg.files import write_file
 from uteroseg.results import cases, runs
 from uteroseg.results.runs import RunRecord
+
+TABLE = "results.parquet"
 
 
 @dataclass(frozen=True)
@@ -73,9 +77,7 @@ def read_experiment(directory: Path) -> Experiment:
             expected=f"an experiment folder with at least one runs/NAME/{runs.FILE_NAME}.",
             fix="name the folder that 'uteroseg experiment' or 'uteroseg demo' wrote, or let it finish.",
         )
-    found = sorted(
-        (FinishedRun(folder, runs.read_run(folder / runs.FILE_NAME)) for folder in finished), key=_order
-    )
+    found = sorted((FinishedRun(folder, _record_of(folder)) for folder in finished), key=_order)
     tables = [_cases_of(run) for run in found]
     _check_together(found, tables)
     return Experiment(
@@ -84,6 +86,37 @@ def read_experiment(directory: Path) -> Experiment:
         cases=pd.concat(tables, ignore_index=True),
         unfinished=len(folders) - len(finished),
     )
+
+
+def write_results(experiment: Experiment) -> Path | None:
+    """Write `results.parquet`: the rows of all runs, sorted, with numbers as numbers.
+
+    Returns
+    -------
+    Path or None
+        None where pyarrow is not installed.
+    """
+    if find_spec("pyarrow") is None:
+        return None
+    table = experiment.cases.sort_values(
+        ["strategy", "target_cases", "seed", "test_set", "case"], ignore_index=True
+    )
+    for column in table.columns.difference(list(cases.COLUMNS)):
+        filled = table[column].replace("", pd.NA)
+        numbers = pd.to_numeric(filled, errors="coerce")
+        if numbers.notna().sum() == filled.notna().sum():
+            table[column] = numbers.astype("float64")
+    path = experiment.directory / TABLE
+    write_file(path, lambda stage: table.to_parquet(stage, index=False))
+    return path
+
+
+def _record_of(folder: Path) -> RunRecord:
+    """The run's record; without pictures where they were left behind, as in an archive of results."""
+    record = runs.read_run(folder / runs.FILE_NAME)
+    if any((folder / overlay.file).exists() for overlay in record.overlays.values()):
+        return record
+    return record.model_copy(update={"overlays": {}})
 
 
 def _order(run: FinishedRun) -> tuple[int, str, int, str]:

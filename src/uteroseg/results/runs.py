@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path, PurePosixPath
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
@@ -62,6 +62,10 @@ class RunRecord(BaseModel):
     machine : str
     overlays : dict
         Worst, median and best test case by DSC.
+    steps : int
+        Of the optimiser; 0 where it was not recorded.
+    settings : dict
+        All that the run's hash is of; empty where it was not recorded.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -78,6 +82,8 @@ class RunRecord(BaseModel):
     versions: dict[str, str]
     machine: str
     overlays: dict[Literal["worst", "median", "best"], Overlay]
+    steps: int = Field(default=0, ge=0)
+    settings: dict[str, Any] = {}
 
 
 def write_run(path: Path, record: RunRecord) -> None:

@@ -1,0 +1,269 @@
+"""Make single runs: in this process, or in a child that is told which by lines of JSON."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import platform
+import shutil
+import sys
+import threading
+import time
+import traceback
+from contextlib import suppress
+from pathlib import Path
+from queue import SimpleQueue
+from typing import Any
+
+import torch
+from pydantic import BaseModel, ConfigDict
+
+from uteroseg.errors import UserError
+from uteroseg.experiment.cohorts import ROLES, OnProgress, open_cohorts
+from uteroseg.experiment.config import ExperimentConfig
+from uteroseg.experiment.evaluate import draw_overlays, evaluate_run
+from uteroseg.experiment.plan import PlannedRun, run_folder
+from uteroseg.model.folder import read_card
+from uteroseg.model.spec import ModelCard
+from uteroseg.results import runs
+from uteroseg.results.cases import FILE_NAME as CASES
+from uteroseg.results.cases import write_cases
+from uteroseg.results.runs import RunRecord
+from uteroseg.training.fit import CHECKPOINT
+from uteroseg.training.train import adapt, train
+
+SECONDS_BETWEEN_MESSAGES = 0.5
+
+
+class Task(BaseModel):
+    """What a worker is to make.
+
+    Parameters
+    ----------
+    planned : PlannedRun
+    only_model : bool
+        The run is finished and its model, which others start from, is missing.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    planned: PlannedRun
+    only_model: bool = False
+
+
+class Failure(BaseModel):
+    """Why a run could not be made (``error.json``).
+
+    Parameters
+    ----------
+    run, title : str
+        Its hash, and what it was to be.
+    error : str
+    traceback : str
+        Empty where the error is one that the user can mend.
+    disk_full : bool
+        No other run could be written either.
+    """
+
+    run: str
+    title: str
+    error: str
+    traceback: str = ""
+    disk_full: bool = False
+
+
+class Performer:
+    """Makes an experiment's runs, one after the other.
+
+    Parameters
+    ----------
+    config : ExperimentConfig
+    directory : Path
+    on_progress : callable
+    """
+
+    def __init__(self, config: ExperimentConfig, directory: Path, on_progress: OnProgress) -> None:
+        self._config, self._directory, self._on_progress = config, directory, on_progress
+        self._cohorts = open_cohorts(config, directory)
+
+    def attempt(self, task: Task) -> Failure | None:
+        """Make a run; what went wrong, if anything did."""
+        run, title = task.planned.run, str(task.planned)
+        try:
+            self.perform(task)
+        except UserError as error:
+            return Failure(run=run, title=title, error=str(error))
+        except OSError as error:
+            full = error.errno in (errno.ENOSPC, getattr(errno, "EDQUOT", None))
+            return Failure(
+                run=run, title=title, error=str(error), traceback=traceback.format_exc(), disk_full=full
+            )
+        except Exception as error:  # whatever it is, the other runs go on
+            message = f"{type(error).__name__}: {error}"
+            return Failure(run=run, title=title, error=message, traceback=traceback.format_exc())
+        return None
+
+    def perform(self, task: Task) -> None:
+        """Train, evaluate and record a run; ``run.json``, written last, says that it is finished."""
+        planned = task.planned
+        folder = planned.folder(self._directory)
+        folder.mkdir(parents=True, exist_ok=True)
+        if not task.only_model:
+            for left in ("predictions", "overlays"):
+                shutil.rmtree(folder / left, ignore_errors=True)
+        for stage in folder.glob(".*"):
+            shutil.rmtree(stage, ignore_errors=True) if stage.is_dir() else stage.unlink()
+        started = time.monotonic()
+        card = self._model(planned, folder / "model")
+        if task.only_model:
+            return
+        trained = time.monotonic()
+        rows = self._evaluate(planned, folder)
+        write_cases(folder / CASES, rows)
+        overlays = draw_overlays({role: self._cohorts[role].dataset for role in ROLES}, rows, folder)
+        record = RunRecord(
+            run=planned.run,
+            strategy=planned.strategy_name,
+            target_cases=planned.target_cases,
+            seed=planned.seed,
+            source_cohort=self._cohorts["source"].name,
+            target_cohort=self._cohorts["target"].name,
+            virtual=any(cohort.virtual for cohort in self._cohorts.values()),
+            training_cases=card.training.cases,
+            seconds={
+                "train": max(card.training.seconds, round(trained - started, 1)),
+                "evaluate": round(time.monotonic() - trained, 1),
+            },
+            versions=card.training.software,
+            machine=machine(),
+            overlays=overlays,
+            steps=card.training.steps if planned.steps else 0,
+            settings=planned.settings,
+        )
+        runs.write_run(folder / runs.FILE_NAME, record)
+        if not self._config.keep_models:
+            drop_model(folder, keep_model=planned.is_source)
+
+    def _model(self, planned: PlannedRun, model: Path) -> ModelCard:
+        """The run's model, which a killed run may have made already or begun."""
+        workspace = model.with_name(f"{model.name}.training")
+        if is_model(model):
+            shutil.rmtree(workspace, ignore_errors=True)
+            return read_card(model)
+        shutil.rmtree(model, ignore_errors=True)
+        if not (workspace / CHECKPOINT).is_file():
+            return self._train(planned, model)
+        try:
+            return self._train(planned, model)
+        except UserError:  # the checkpoint may be broken, or of a source model that was made elsewhere
+            shutil.rmtree(workspace, ignore_errors=True)
+            return self._train(planned, model)
+
+    def _train(self, planned: PlannedRun, model: Path) -> ModelCard:
+        config, source, target = self._config, self._cohorts["source"], self._cohorts["target"]
+        if planned.strategy is None:
+            return train(
+                source.dataset,
+                [source.name],
+                model,
+                spec=config.spec,
+                recipe=config.budget.source,
+                seed=planned.seed,
+                imagenet=config.imagenet,
+                on_progress=self._on_progress,
+            )
+        return adapt(
+            target.dataset,
+            target.name,
+            model,
+            cases=planned.target_cases,
+            source=run_folder(self._directory, planned.source) / "model",
+            strategy=planned.strategy,
+            source_cases=(source.dataset, source.name),
+            recipe=config.budget.adapt,
+            seed=planned.seed,
+            on_progress=self._on_progress,
+        )
+
+    def _evaluate(self, planned: PlannedRun, folder: Path) -> list[dict[str, Any]]:
+        """The rows of ``cases.csv``."""
+        about = {
+            "run": planned.run,
+            "strategy": planned.strategy_name,
+            "target_cases": planned.target_cases,
+            "seed": planned.seed,
+        }
+        total = sum(len(cohort.test) for cohort in self._cohorts.values())
+        rows: list[dict[str, Any]] = []
+        for role, cohort in self._cohorts.items():
+            before = len(rows)
+
+            def on_case(done: int, before: int = before) -> None:
+                self._on_progress("test cases", before + done, total, "")
+
+            found = evaluate_run(
+                cohort.dataset, cohort.test, folder, on_case, predictions=f"predictions/{role}"
+            )
+            rows += [{**about, "test_set": role, **row} for row in found]
+        return rows
+
+
+def is_model(folder: Path) -> bool:
+    """Whether a folder is a whole model."""
+    try:
+        read_card(folder)
+    except UserError:
+        return False
+    return True
+
+
+def drop_model(folder: Path, *, keep_model: bool = False) -> None:
+    """Delete a finished run's predictions and model; other runs may still start from a source model."""
+    for name in ("predictions", "model.training", *(() if keep_model else ("model",))):
+        shutil.rmtree(folder / name, ignore_errors=True)
+
+
+def machine() -> str:
+    """The kind of machine this is."""
+    text = f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores"
+    return f"{text}, {torch.cuda.get_device_name()}" if torch.cuda.is_available() else text
+
+
+def main() -> None:
+    """Make the runs that lines of standard input ask for; answer with lines on standard output."""
+    answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    os.dup2(2, 1)  # what libraries print is no answer
+    lines: SimpleQueue[str] = SimpleQueue()
+    threading.Thread(target=_listen, args=(lines,), daemon=True).start()
+    torch.set_num_threads(1)
+    said = 0.0
+
+    def answer(**values: Any) -> None:
+        print(json.dumps(values), file=answers, flush=True)
+
+    def on_progress(what: str, done: int, total: int, note: str) -> None:
+        nonlocal said
+        if done == total or time.monotonic() - said > SECONDS_BETWEEN_MESSAGES:
+            said = time.monotonic()
+            answer(progress=[what, done, total, note])
+
+    start = json.loads(lines.get())
+    config = ExperimentConfig.model_validate(start["config"])
+    performer = Performer(config, Path(start["directory"]), on_progress)
+    while True:
+        task = Task.model_validate_json(lines.get())
+        failure = performer.attempt(task)
+        answer(failed=failure.model_dump() if failure else None)
+
+
+def _listen(lines: SimpleQueue[str]) -> None:
+    """Pass lines on; leave at once when the parent is gone, so that nobody else writes into its folder."""
+    with suppress(OSError):
+        for line in sys.stdin:
+            lines.put(line)
+    os._exit(0)
+
+
+if __name__ == "__main__":
+    main()
