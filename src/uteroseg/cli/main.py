@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from uteroseg import RESEARCH_USE, __version__
-from uteroseg.cli import data, demo, export, predict, results, training
+from uteroseg.cli import data, demo, experiment, export, predict, results, training
 from uteroseg.cli.console import print_error
 from uteroseg.errors import UserError
 
@@ -48,6 +48,7 @@ for verb in (
     results.evaluate,
     results.report,
     export.export,
+    experiment.experiment,
 ):
     app.command()(verb)
 

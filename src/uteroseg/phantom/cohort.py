@@ -21,11 +21,10 @@ from uteroseg.errors import UserError
 from uteroseg.files import read_json
 from uteroseg.imaging.study import Mask
 from uteroseg.phantom.acquisition import DEFAULT, Acquisition
-from uteroseg.phantom.dicom_files import Encoding, write_dicom
-from uteroseg.phantom.dicom_masks import list_masks
 from uteroseg.phantom.patient import VirtualPatient, simulate_patient
 from uteroseg.phantom.person import Cohort, tumour_free
 from uteroseg.phantom.pool import over_cores
+from uteroseg.phantom.presets import Encoding
 from uteroseg.phantom.reader import READER, case_dsc, require_dsc, second_reader
 
 COHORTS: tuple[Cohort, ...] = get_args(Cohort)
@@ -177,6 +176,8 @@ def simulate_cohort(
         on_case(cases - len(wanted) + done)
     _add_readers(dataset, settings, known)
     if dicom:
+        from uteroseg.phantom.dicom_masks import list_masks
+
         list_masks(dicom)
     return Simulated(added, tuple(cut))
 
@@ -202,6 +203,8 @@ def _make(index: int, *, settings: Settings, dicom: Path | None) -> _Made:
         randomise=settings.randomise,
     )
     if dicom and _lacks_dicom(settings, dicom, index):
+        from uteroseg.phantom.dicom_files import write_dicom
+
         write_dicom(
             patient.study,
             _scan_folder(settings, dicom, index),

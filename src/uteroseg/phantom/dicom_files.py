@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Literal, get_args
+from typing import get_args
 
 from uteroseg.errors import UserError
 from uteroseg.files import staged_folder
@@ -14,8 +14,7 @@ from uteroseg.phantom.dicom_classic import write_classic
 from uteroseg.phantom.dicom_enhanced import write_enhanced
 from uteroseg.phantom.dicom_masks import write_mask
 from uteroseg.phantom.dicom_series import Identity, ImageSeries
-
-Encoding = Literal["classic", "enhanced"]
+from uteroseg.phantom.presets import Encoding
 
 _WRITERS: dict[str, Callable[[ImageSeries, Path], None]] = {
     "classic": write_classic,

@@ -7,9 +7,13 @@ published. Every value here is of the usual kind for pelvic DWI (docs/virtual-co
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Literal
 
 from uteroseg.errors import UserError
 from uteroseg.phantom.acquisition import DEFAULT, Acquisition, Artefacts
+
+Encoding = Literal["classic", "enhanced"]
+"""How a scanner's files hold images: one each, or all of a series."""
 
 _TRIO = Acquisition(
     name="siemens-trio-3t",
