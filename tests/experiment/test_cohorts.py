@@ -101,9 +101,6 @@ def test_virtual_cohorts_are_made_once_and_split_as_asked(tmp_path):
     before = check_cohorts(settings, cohorts)
     make_cohorts(settings, tmp_path, print)
     assert check(settings, tmp_path) == before
-    shutil.rmtree(tmp_path / "dataset")
-    make_cohorts(settings, tmp_path, print)
-    assert check(settings, tmp_path) == before
     fewer = config(
         tmp_path, source={"cohort": "cervical", "simulate": {**SIMULATED, "train": 1}}, target=settings.target
     )

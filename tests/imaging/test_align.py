@@ -31,7 +31,7 @@ def moved(image, motion, spacing_mm):
 
 def simulate(acquisition, cohort="cervical", index=0, *, seed=1, motions=None):
     """A patient who lies otherwise in the images of some b-values (by number); noise comes after that."""
-    with_noise = patient.with_rician_noise
+    with_noise = patient.with_averaged_noise
 
     def noisy(image, sigma, rng, **how):
         image = image.copy()
@@ -40,7 +40,7 @@ def simulate(acquisition, cohort="cervical", index=0, *, seed=1, motions=None):
         return with_noise(image, sigma, rng, **how)
 
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(patient, "with_rician_noise", noisy)
+        patched.setattr(patient, "with_averaged_noise", noisy)
         return simulate_patient(cohort, index, seed=seed, acquisition=acquisition)
 
 

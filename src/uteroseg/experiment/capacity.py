@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import os
+import platform
+import shutil
 from collections import defaultdict
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 
 from uteroseg.experiment.cohorts import Cohort, Role
@@ -41,6 +44,27 @@ def _free_bytes() -> float | None:
         return None
     values = dict(line.split(":", 1) for line in info.read_text("utf-8").splitlines() if ":" in line)
     return float(values["MemAvailable"].split()[0]) * 1024 if "MemAvailable" in values else None
+
+
+@cache
+def has_gpu() -> bool:
+    """Whether there is a GPU to train on; torch, which takes seconds to load, is asked where there may be."""
+    drivers = (Path("/dev/nvidiactl"), Path("/dev/dxg"), Path("/dev/kfd"))
+    if not shutil.which("nvidia-smi") and not any(driver.exists() for driver in drivers):
+        return False
+    import torch
+
+    return torch.cuda.is_available()
+
+
+def machine() -> str:
+    """The kind of machine this is."""
+    text = f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores"
+    if has_gpu():
+        import torch
+
+        text += f", {torch.cuda.get_device_name()}"
+    return text
 
 
 class Pace:

@@ -14,7 +14,7 @@ from queue import SimpleQueue
 from typing import IO, Any, Protocol
 
 from uteroseg.experiment.config import ExperimentConfig
-from uteroseg.experiment.worker import Failure, Performer, Task
+from uteroseg.experiment.tasks import Failure, Task
 
 _ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
 
@@ -36,6 +36,8 @@ class InProcess:
     """Makes runs in this process; a run has ended when `start` returns."""
 
     def __init__(self, config: ExperimentConfig, directory: Path, events: Events, tell: Any) -> None:
+        from uteroseg.experiment.worker import Performer  # torch
+
         self._events = events
         self._performer = Performer(
             config, directory, lambda *progress: tell(self, {"progress": list(progress)})
@@ -82,6 +84,10 @@ class Child:
         if self._process is not None:
             self._process.kill()
             self._process.wait()
+            for pipe in (self._process.stdin, self._process.stdout):
+                if pipe is not None:
+                    with suppress(OSError):
+                        pipe.close()
             self._process = None
         if self._errors is not None:
             self._errors.close()
@@ -109,11 +115,12 @@ class Child:
     def _listen(self, process: subprocess.Popen[str], task: Task) -> None:
         """Pass on what the child says until the run has ended."""
         assert process.stdout is not None
-        for line in iter(process.stdout.readline, ""):
-            message = json.loads(line)
-            self._events.put((self, message))
-            if "failed" in message:
-                return
+        with suppress(ValueError):  # stopped: the pipe is closed
+            for line in iter(process.stdout.readline, ""):
+                message = json.loads(line)
+                self._events.put((self, message))
+                if "failed" in message:
+                    return
         code = process.wait()
         planned = task.planned
         said = self._last_words()

@@ -11,15 +11,13 @@ from pathlib import Path
 from queue import SimpleQueue
 from typing import Any
 
-import torch
-
 from uteroseg.errors import UserError
-from uteroseg.experiment.capacity import Pace, default_workers
+from uteroseg.experiment.capacity import Pace, default_workers, has_gpu, machine
 from uteroseg.experiment.children import Child, InProcess, Maker
 from uteroseg.experiment.cohorts import OnProgress, check_cohorts, make_cohorts, open_cohorts
 from uteroseg.experiment.config import FILE_NAME, ExperimentConfig, differences, load_config, save_config
 from uteroseg.experiment.plan import PlannedRun, finished_folders, make_plan, refuse_others, resolve_sizes
-from uteroseg.experiment.worker import Failure, Task, drop_model, is_model, machine
+from uteroseg.experiment.tasks import Failure, Task, drop_model, is_model
 from uteroseg.files import write_text
 from uteroseg.results import runs
 
@@ -94,7 +92,7 @@ def run_experiment(
     planned = make_plan(config, patients=cohorts["target"].patients, fingerprints=fingerprints)
     refuse_others(planned, directory)
     save_config(config, directory / FILE_NAME)
-    workers = 1 if torch.cuda.is_available() else workers or default_workers(config, cohorts)
+    workers = 1 if has_gpu() else workers or default_workers(config, cohorts)
     return _Grid(config, directory, planned, deadline, on_progress, on_run).run(workers)
 
 
@@ -149,7 +147,7 @@ class _Grid:
         return self._outcome
 
     def _makers(self, number: int) -> Sequence[Maker]:
-        if torch.cuda.is_available():
+        if has_gpu():
             return [InProcess(self._config, self._directory, self._events, self._handle)][:number]
         return [Child(self._config, self._directory, self._events) for _ in range(number)]
 
@@ -170,10 +168,14 @@ class _Grid:
             planned = task.planned
             if not planned.is_source and planned.source in making:
                 continue
-            late = self._deadline is not None and (
-                time.monotonic() + self._pace.seconds(planned) > self._deadline
-            )
-            if not late:
+            seconds = self._pace.seconds(planned)
+            if task.only_model:  # which is of use with one of the runs that start from it
+                seconds += min(
+                    self._pace.seconds(other.planned)
+                    for other in self._waiting
+                    if other.planned.source == planned.run and other is not task
+                )
+            if self._deadline is None or time.monotonic() + seconds <= self._deadline:
                 self._waiting.remove(task)
                 return task
         return None

@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import json
 import os
-import platform
 import shutil
 import sys
 import threading
@@ -17,13 +16,14 @@ from queue import SimpleQueue
 from typing import Any
 
 import torch
-from pydantic import BaseModel, ConfigDict
 
 from uteroseg.errors import UserError
 from uteroseg.experiment.cohorts import ROLES, OnProgress, open_cohorts
 from uteroseg.experiment.config import ExperimentConfig
+from uteroseg.experiment.capacity import machine
 from uteroseg.experiment.evaluate import draw_overlays, evaluate_run
 from uteroseg.experiment.plan import PlannedRun, run_folder
+from uteroseg.experiment.tasks import Failure, Task, drop_model, is_model
 from uteroseg.model.folder import read_card
 from uteroseg.model.spec import ModelCard
 from uteroseg.results import runs
@@ -34,43 +34,6 @@ from uteroseg.training.fit import CHECKPOINT
 from uteroseg.training.train import adapt, train
 
 SECONDS_BETWEEN_MESSAGES = 0.5
-
-
-class Task(BaseModel):
-    """What a worker is to make.
-
-    Parameters
-    ----------
-    planned : PlannedRun
-    only_model : bool
-        The run is finished and its model, which others start from, is missing.
-    """
-
-    model_config = ConfigDict(frozen=True)
-
-    planned: PlannedRun
-    only_model: bool = False
-
-
-class Failure(BaseModel):
-    """Why a run could not be made (``error.json``).
-
-    Parameters
-    ----------
-    run, title : str
-        Its hash, and what it was to be.
-    error : str
-    traceback : str
-        Empty where the error is one that the user can mend.
-    disk_full : bool
-        No other run could be written either.
-    """
-
-    run: str
-    title: str
-    error: str
-    traceback: str = ""
-    disk_full: bool = False
 
 
 class Performer:
@@ -207,27 +170,6 @@ class Performer:
             )
             rows += [{**about, "test_set": role, **row} for row in found]
         return rows
-
-
-def is_model(folder: Path) -> bool:
-    """Whether a folder is a whole model."""
-    try:
-        read_card(folder)
-    except UserError:
-        return False
-    return True
-
-
-def drop_model(folder: Path, *, keep_model: bool = False) -> None:
-    """Delete a finished run's predictions and model; other runs may still start from a source model."""
-    for name in ("predictions", "model.training", *(() if keep_model else ("model",))):
-        shutil.rmtree(folder / name, ignore_errors=True)
-
-
-def machine() -> str:
-    """The kind of machine this is."""
-    text = f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores"
-    return f"{text}, {torch.cuda.get_device_name()}" if torch.cuda.is_available() else text
 
 
 def main() -> None:
