@@ -9,8 +9,8 @@ from tests.experiment.small import config
 from uteroseg.errors import UserError
 from uteroseg.experiment import runner
 from uteroseg.experiment.runner import run_experiment
-from uteroseg.experiment.worker import Performer
 from uteroseg.experiment.tasks import Failure
+from uteroseg.experiment.worker import Performer
 from uteroseg.results.experiment import read_experiment
 from uteroseg.results.runs import read_run
 from uteroseg.training.strategy import STRATEGIES, Strategy

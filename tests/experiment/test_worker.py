@@ -3,8 +3,8 @@ import shutil
 import pytest
 
 from tests.experiment.small import config
-from uteroseg.experiment.worker import Performer
 from uteroseg.experiment.tasks import Task
+from uteroseg.experiment.worker import Performer
 from uteroseg.training.fit import CHECKPOINT
 
 

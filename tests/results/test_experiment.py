@@ -4,11 +4,12 @@ import json
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 
 from uteroseg.errors import UserError
 from uteroseg.results.cases import write_cases
-from uteroseg.results.experiment import read_experiment
+from uteroseg.results.experiment import read_experiment, write_results
 
 from .rows import row
 from .test_runs import FIELDS
@@ -91,3 +92,25 @@ def test_runs_that_do_not_belong_together_are_refused(
     write_run_folder(tmp_path, "b", **changes)
     with pytest.raises(UserError, match=named):
         read_experiment(tmp_path)
+
+
+def test_pictures_that_were_left_behind_are_none(tmp_path: Path) -> None:
+    folder = write_run_folder(tmp_path, "a")
+    assert not read_experiment(tmp_path).runs[0].record.overlays
+    (folder / "overlays").mkdir()
+    (folder / "overlays" / "worst.png").write_bytes(b"")
+    assert set(read_experiment(tmp_path).runs[0].record.overlays) == {"worst"}
+
+
+def test_the_table_of_all_runs_is_sorted_and_its_numbers_are_numbers(tmp_path: Path) -> None:
+    write_run_folder(tmp_path, "b", target_cases=13, rows=[{"nsd_2mm": 0.5, "scanner": "GE"}])
+    write_run_folder(tmp_path, "c", target_cases=5, rows=[{"nsd_2mm": None, "scanner": ""}])
+    path = write_results(read_experiment(tmp_path))
+    assert path == tmp_path / "results.parquet"
+    table = pd.read_parquet(path)
+    assert table["target_cases"].tolist() == [5, 13]
+    assert table["run"].tolist() == ["c", "b"]
+    assert table["nsd_2mm"].isna().tolist() == [True, False]
+    assert table["nsd_2mm"].dtype == "float64"
+    assert table["scanner"].tolist() == ["", "GE"]
+    assert {p.name for p in tmp_path.iterdir()} == {"runs", "results.parquet"}

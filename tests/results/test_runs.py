@@ -22,6 +22,8 @@ FIELDS: dict[str, Any] = {
     "versions": {"uteroseg": "0.1.0"},
     "machine": "a laptop",
     "overlays": {"worst": {"case": "sub-0003", "dsc": 0.12, "file": "overlays/worst.png"}},
+    "steps": 120,
+    "settings": {"seed": 0, "spec": {"matrix": [96, 96]}},
 }
 
 
@@ -68,3 +70,10 @@ def test_a_truncated_record_is_refused(tmp_path: Path) -> None:
     path.write_text('{"run": "a1')
     with pytest.raises(UserError, match="file as a whole"):
         read_run(path)
+
+
+def test_a_record_of_before_steps_and_settings_were_recorded_is_read(tmp_path: Path) -> None:
+    old = {name: value for name, value in FIELDS.items() if name not in ("steps", "settings")}
+    (tmp_path / "run.json").write_text(json.dumps(old))
+    record = read_run(tmp_path / "run.json")
+    assert (record.steps, record.settings) == (0, {})

@@ -18,9 +18,9 @@ from typing import Any
 import torch
 
 from uteroseg.errors import UserError
+from uteroseg.experiment.capacity import machine
 from uteroseg.experiment.cohorts import ROLES, OnProgress, open_cohorts
 from uteroseg.experiment.config import ExperimentConfig
-from uteroseg.experiment.capacity import machine
 from uteroseg.experiment.evaluate import draw_overlays, evaluate_run
 from uteroseg.experiment.plan import PlannedRun, run_folder
 from uteroseg.experiment.tasks import Failure, Task, drop_model, is_model
