@@ -2,7 +2,8 @@
 
     python benchmarks/reliability/kill_experiment.py --kills 20 --seed 1 > kill_experiment.json
 
-The experiment is a small one on virtual patients: a source model and three adaptations at two sizes, two seeds.
+The experiment is a small one on virtual patients: a source model and three adaptations at two sizes, two
+seeds.
 It is begun again after every kill, at random moments between its first second and the end of a run or two; in
 the end it is left to finish. Ends with 1 if the table differs, a run failed, or anything half-written is left
 behind.

@@ -52,7 +52,11 @@ def test_names_mappings_and_files_are_strategies_and_paths_are_beside_the_file(t
         ("stem]", "stem], start: nowhere", r"line 10: strategies.1.start"),
         ("own.yaml", "other.yaml", r"line 11: strategies.2: .*other.yaml is no strategy"),
         ("- head", "- source", r"line 8: strategies: the source model is always there"),
-        ("- head", "- {name: early, trains: [head]}", "line 8: strategies: two strategies have the same name"),
+        (
+            "- head",
+            "- {name: early, trains: [head]}",
+            "line 8: strategies: two strategies have the same name",
+        ),
         ("50%", "150%", r"line 7: sizes.2: '150%'"),
         ("50%", "0.5", r"line 7: sizes.2: 0.5 is neither"),
         ("50%", "-1", r"line 7: sizes.2: -1 is neither"),
