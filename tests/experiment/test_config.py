@@ -76,7 +76,7 @@ def test_an_error_names_its_line(tmp_path, old, new, named):
 
 
 def test_an_unknown_name_is_told_those_that_there_are():
-    with pytest.raises(UserError, match="paper, quick, reduced"):
+    with pytest.raises(UserError, match="calibration, paper, quick, reduced"):
         load_config("papers")
 
 
@@ -99,14 +99,20 @@ def test_differences_are_named_and_where_a_dataset_lies_is_none(tmp_path):
 
 
 def test_the_papers_experiment_has_its_patients_and_sizes():
-    for name in ("paper", "reduced"):
+    for name in ("paper", "reduced", "calibration"):
         config = load_config(name)
         patients = [(c.simulate.train, c.simulate.test) for c in (config.source, config.target)]
         assert patients == [(144, 25), (256, 64)]
-        assert resolve_sizes(config, 256) == (5, 13, 26, 51, 128, 256)
+        sizes = (256,) if name == "calibration" else (5, 13, 26, 51, 128, 256)
+        assert resolve_sizes(config, 256) == sizes
         assert len(config.seeds) == 3
     assert {s.name for s in load_config("paper").strategies} >= {"all", "joint", "scratch", "default", "norm"}
-    assert set(SHIPPED) == {"paper", "quick", "reduced"}
+    assert set(SHIPPED) == {"calibration", "paper", "quick", "reduced"}
+
+
+def test_the_patients_that_were_calibrated_on_are_no_others():
+    seeds = {name: load_config(name).source.simulate.seed for name in SHIPPED}
+    assert list(seeds.values()).count(seeds["calibration"]) == 1
 
 
 def slices(name):

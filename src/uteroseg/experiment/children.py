@@ -16,7 +16,13 @@ from typing import IO, Any, Protocol
 from uteroseg.experiment.config import ExperimentConfig
 from uteroseg.experiment.tasks import Failure, Task
 
-_ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
+_ENVIRONMENT = {
+    **dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1"),
+    # glibc then keeps a step's memory for the next one: 25 000 page faults a step less, 8 % of a step's time
+    "MALLOC_MMAP_THRESHOLD_": str(2**32),
+    "MALLOC_TRIM_THRESHOLD_": str(2**33),
+}
+"""Of a child: one thread each."""
 
 Events = SimpleQueue[tuple["Maker", dict[str, Any]]]
 """``{"progress": [what, done, total, note]}``, or ``{"failed": None or Failure as dict}`` at a run's end."""
@@ -102,7 +108,7 @@ class Child:
             stderr=self._errors,
             text=True,
             encoding="utf-8",
-            env={**os.environ, **_ONE_THREAD},
+            env={**os.environ, **_ENVIRONMENT},
         )
         self._write(self._first)
 
