@@ -109,8 +109,8 @@ def adapt(
     source_cases : (Dataset, str), optional
         Where the source model's cases are, and their cohort.
     recipe : Recipe
-        A strategy that starts from the beginning makes the source model's steps and these, at the source
-        model's rate.
+        A strategy that starts from the beginning makes the source model's steps and these, with the source
+        model's batches and rate.
     seed, devices, on_progress
         As for `train`.
 
@@ -134,6 +134,7 @@ def adapt(
         recipe = replace(
             recipe,
             steps=card.training.total_steps + recipe.steps,
+            batch_size=card.training.batch_size,
             learning_rate=card.training.learning_rate or TRAIN.learning_rate,
         )
         network = build_network(card.spec, seed=start.seed, imagenet=start.imagenet)
