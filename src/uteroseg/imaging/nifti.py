@@ -16,7 +16,7 @@ from uteroseg.imaging.study import Mask
 def write_image(path: Path, image: Array, geometry: Geometry) -> None:
     """Write an image, shape ([volumes,] slices, rows, columns), in its own data type."""
     nifti = nib.Nifti1Image(image.T, geometry.nifti_affine)
-    nifti.header.set_xyzt_units("mm")
+    nifti.header.set_xyzt_units("mm", "sec" if image.ndim == 4 else None)
     nifti.set_qform(geometry.nifti_affine, code="scanner")
     nifti.set_sform(geometry.nifti_affine, code="scanner")
     nib.save(nifti, path)
