@@ -9,12 +9,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from uteroseg.dataset.interchange.original import ORIGINAL
 from uteroseg.dataset.readers import cases_by_reader
 from uteroseg.dataset.store import Dataset
 from uteroseg.errors import UserError
 from uteroseg.files import read_json
 from uteroseg.model.folder import CARD, read_card
-from uteroseg.model.nnunet import ORIGINAL
 
 
 @dataclass(frozen=True)
