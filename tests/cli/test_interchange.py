@@ -23,7 +23,7 @@ def test_nifti_with_a_table_of_masks_becomes_a_dataset(run, tmp_path):
     code, out, _ = run(*command, "--annotations", tmp_path / "masks.csv", "--adc-b-min", 0)
     assert code == 0
     assert "added    sub-0002 from p2/dwi: b 0, 1000 s/mm², mask" in out
-    assert "2 added" in out
+    assert "2 added (2 studies of 2 patients)" in out
     code, out, _ = run(*command)
     assert (code, "2 present" in out) == (0, True)
     (tmp_path / "in/p1/dwi.bval").write_text("0")

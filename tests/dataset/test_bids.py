@@ -9,9 +9,14 @@ from pathlib import Path
 
 import pytest
 
+from tests.dataset.interchange.layouts import nifti
 from tests.dicom.build import Recipe, write_series
+from uteroseg.dataset.annotations import read_annotations
 from uteroseg.dataset.ingest import ingest
+from uteroseg.dataset.interchange.nifti import find_nifti
+from uteroseg.dataset.interchange.take import Origin, take_studies
 from uteroseg.dataset.store import Dataset
+from uteroseg.imaging.nifti import write_mask
 from uteroseg.imaging.study import Mask
 from uteroseg.phantom.acquisition import DEFAULT
 from uteroseg.phantom.cohort import simulate_cohort
@@ -60,6 +65,18 @@ def test_an_ingested_cohort_with_several_dates_is_bids(tmp_path):
     dataset = Dataset.open(tmp_path / "d")
     study = dataset.load_study(outcomes[0].case)
     dataset.add_mask(outcomes[0].case, Mask(study.signal[0] > 2100, study.geometry), {"reader": "A"})
+    assert problems(tmp_path / "d") == []
+
+
+def test_nifti_images_of_several_dates_become_bids(tmp_path):
+    for number in (1, 2):
+        nifti(tmp_path / "in", f"p/ses-{number}/dwi", seed=number, sidecar={"EchoTime": 0.06})
+    _, mask = nifti(tmp_path / "in", "q/dwi", seed=3)
+    write_mask(tmp_path / "m.nii.gz", mask)
+    (tmp_path / "masks.csv").write_text("study,mask,label\nq,m.nii.gz,\n")
+    studies = find_nifti(tmp_path / "in", read_annotations(tmp_path / "masks.csv"))
+    taken = take_studies(studies, tmp_path / "d", Origin("nifti", "in", "uterine"))
+    assert [str(one.case) for one in taken] == ["sub-0001_ses-01", "sub-0001_ses-02", "sub-0002"]
     assert problems(tmp_path / "d") == []
 
 

@@ -85,8 +85,12 @@ def ingest_images(
         )
     counts = Counter(one.status for one in taken)
     lines = [_text(one) for one in taken]
-    lines.append(f"{dataset}: " + ", ".join(f"{number} {status}" for status, number in counts.items()))
-    print_result({"studies": [_json(one) for one in taken]}, "\n".join(lines), as_json=json)
+    became = ", ".join(f"{number} {status}" for status, number in counts.items())
+    patients = len({one.found.patient for one in taken})
+    lines.append(f"{dataset}: {became} ({len(taken)} studies of {patients} patients)")
+    print_result(
+        {"patients": patients, "studies": [_json(one) for one in taken]}, "\n".join(lines), as_json=json
+    )
     if counts["failed"]:
         warn(f"{counts['failed']} of {len(taken)} studies could not be ingested.")
         raise typer.Exit(2)
