@@ -11,6 +11,7 @@ from uteroseg.errors import UserError
 from uteroseg.imaging.diffusion import DiffusionFit
 from uteroseg.imaging.geometry import Array, Geometry
 from uteroseg.imaging.measure import MM3_PER_ML
+from uteroseg.imaging.quality import body_in
 from uteroseg.imaging.study import DwiStudy, Mask
 from uteroseg.imaging.view import View
 from uteroseg.model.spec import CHANNELS as CHANNELS
@@ -21,8 +22,6 @@ SAME_B = 25.0
 """A measured image this near to b 1000 s/mm² is taken as it is."""
 MAX_ADC = 4.0
 """ADC above that of free water at body temperature (3.0) is noise; 10⁻³ mm²/s."""
-BODY_SHARE = 0.1
-"""The body is where the image of the lowest b-value exceeds this share of its 99th percentile."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -157,8 +156,7 @@ def body_of(study: DwiStudy) -> Array:
     UserError
         If the study has no signal.
     """
-    low_b = study.signal[0]
-    body = np.asarray(low_b > BODY_SHARE * np.percentile(low_b, 99))
+    body = body_in(study.signal[0])
     if not body.any():
         raise UserError(
             "The study has no signal.",
