@@ -52,6 +52,12 @@ def simulate(
     encoding: Annotated[
         str | None, typer.Option(help="Of the DICOM files: classic (default) or enhanced.")
     ] = None,
+    annotate_t2: Annotated[
+        str | None,
+        typer.Option(
+            help="Also write a T2 series as DICOM, with the tumour drawn on it instead: rtstruct or seg."
+        ),
+    ] = None,
     json: Json = False,
 ) -> None:
     """Add virtual patients to a dataset."""
@@ -61,12 +67,13 @@ def simulate(
     from uteroseg.phantom.cohort import simulate_cohort
     from uteroseg.phantom.presets import acquisition_named
 
-    if encoding and not dicom:
-        raise UserError(
-            f"--encoding is {encoding!r}, and no DICOM files are to be written.",
-            expected="--dicom with a folder for them.",
-            fix="add --dicom DIR, or leave out --encoding.",
-        )
+    for option, value in (("--encoding", encoding), ("--annotate-t2", annotate_t2)):
+        if value and not dicom:
+            raise UserError(
+                f"{option} is {value!r}, and no DICOM files are to be written.",
+                expected="--dicom with a folder for them.",
+                fix=f"add --dicom DIR, or leave out {option}.",
+            )
     chosen = {"plane": plane, "b_values": numbers_of(b_values) or None, "snr": snr}
     own = {name: value for name, value in chosen.items() if value is not None}
     acquisition = replace(acquisition_named(DEFAULT.name if scanner is None else scanner), **own)  # type: ignore[arg-type]
@@ -82,6 +89,7 @@ def simulate(
             randomise=randomise,
             dicom=dicom,
             encoding=encoding or "classic",
+            t2_annotation=annotate_t2,
             on_case=lambda number: update("virtual patients", number, cases, ""),
         )
     text = f"{done.added} virtual {cohort} patients added to {dataset}"

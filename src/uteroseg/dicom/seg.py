@@ -24,10 +24,11 @@ from pydicom.uid import SegmentationStorage, generate_uid
 
 from uteroseg import RESEARCH_USE
 from uteroseg.dicom.assemble import Reading, stack_of
-from uteroseg.dicom.classify import LABEL_MAP_SEGMENTATION
+from uteroseg.dicom.classify import LABEL_MAP_SEGMENTATION, SeriesKind
 from uteroseg.dicom.enhanced import is_enhanced, share_constant_groups
-from uteroseg.dicom.frames import Frame
+from uteroseg.dicom.frames import Frame, frames_of
 from uteroseg.dicom.scan import Series
+from uteroseg.dicom.stack import arrange_map
 from uteroseg.dicom.studies import FoundStudy
 from uteroseg.errors import UserError
 from uteroseg.imaging.geometry import Array, Geometry
@@ -71,7 +72,7 @@ def write_seg(
     mask : Mask
         On the study's grid; can be empty.
     source : Series or FoundStudy
-        The diffusion images that the mask belongs to.
+        The diffusion images that the mask belongs to; or a series without b-values, such as T2.
     algorithm_name, algorithm_version : str
         Of the model, for Segmentation Algorithm Identification.
     reading : Reading, optional
@@ -82,16 +83,14 @@ def write_seg(
     UserError
         If the mask is not on the study's grid, or the source cannot be read.
     """
-    dwi = source.dwi if isinstance(source, FoundStudy) else (source,)
-    stack = stack_of(dwi, reading or Reading())
+    geometry, referenced = _images_of(source, reading or Reading())
     mask.geometry.require_same(
-        stack.geometry, what="mask and source images", fix="move the mask to the study's grid first."
+        geometry, what="mask and source images", fix="move the mask to the study's grid first."
     )
-    referenced = [cell[0] for cell in stack.cells[0]]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # highdicom quotes patient names in its warnings
         tumour = _tumour(algorithm_name, algorithm_version)
-        segmentation = _segmentation(mask, stack.geometry, referenced, tumour)
+        segmentation = _segmentation(mask, geometry, referenced, tumour)
     _keep_references(segmentation, referenced)
     _save(segmentation, path)
 
@@ -136,6 +135,14 @@ def read_seg(path: Path, *, segment: int | None = None) -> Mask:
             fix="export the segmentation again, or as NIfTI.",
         ) from error
     return _ascending(np.asarray(volume.array) > 0, np.asarray(volume.affine))
+
+
+def _images_of(source: Series | FoundStudy, reading: Reading) -> tuple[Geometry, Sequence[Frame]]:
+    """The grid, and one image for each slice of it."""
+    if isinstance(source, Series) and source.kind is not SeriesKind.DWI:
+        return arrange_map(frames_of(source), what=source.name)
+    stack = stack_of(source.dwi if isinstance(source, FoundStudy) else (source,), reading)
+    return stack.geometry, [cell[0] for cell in stack.cells[0]]
 
 
 def _segmentation(
