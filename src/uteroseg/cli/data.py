@@ -135,10 +135,10 @@ def ingest(
         examined = {use.series for study in studies for use in study.uses}
         spare = [SeriesUse(s, False, _NO_DIFFUSION) for s in scan.series if s not in examined]
         unreadable = [{"file": str(f.path), "reason": f.reason} for f in scan.skipped]
-        lines = [f"{_found_text(outcome.found)}\n  {_outcome_text(outcome)}" for outcome in outcomes]
+        lines = [f"{_found_text(outcome.found)}\n  {outcome_text(outcome)}" for outcome in outcomes]
         lines += [*map(_use_text, spare), *(f"unreadable: {f['file']}: {f['reason']}" for f in unreadable)]
         values = {
-            "studies": [{**_found_json(o.found), **_outcome_json(o)} for o in outcomes],
+            "studies": [{**_found_json(o.found), **outcome_json(o)} for o in outcomes],
             "other_series": [_use_json(use) for use in spare],
             "unreadable": unreadable,
         }
@@ -157,8 +157,8 @@ def ingest(
             on_study=lambda done, total: update("studies", done, total, ""),
         )
     counts = Counter(outcome.status for outcome in outcomes)
-    values = {"studies": [_outcome_json(outcome) for outcome in outcomes]}
-    lines = [_outcome_text(outcome) for outcome in outcomes]
+    values = {"studies": [outcome_json(outcome) for outcome in outcomes]}
+    lines = [outcome_text(outcome) for outcome in outcomes]
     lines.append(f"{dataset}: " + ", ".join(f"{number} {status}" for status, number in counts.items()))
     print_result(values, "\n".join(lines), as_json=json)
     if counts["failed"]:
@@ -228,7 +228,8 @@ def _use_text(use: SeriesUse) -> str:
     return f"  {mark}  {use.series.name}, {len(use.series.files)} files: {use.reason}"
 
 
-def _outcome_json(outcome: Outcome) -> dict[str, object]:
+def outcome_json(outcome: Outcome) -> dict[str, object]:
+    """What became of a study, for a machine."""
     return {
         "folder": str(outcome.found.folder),
         "status": outcome.status,
@@ -241,7 +242,8 @@ def _outcome_json(outcome: Outcome) -> dict[str, object]:
     }
 
 
-def _outcome_text(outcome: Outcome) -> str:
+def outcome_text(outcome: Outcome) -> str:
+    """What became of a study, for a person."""
     folder = outcome.found.folder
     if outcome.status == "failed":
         return f"FAILED   {folder}: {outcome.error}"
