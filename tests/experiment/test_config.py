@@ -107,11 +107,18 @@ def test_the_papers_experiment_has_its_patients_and_sizes():
         assert resolve_sizes(config, 256) == sizes
         assert len(config.seeds) == 3
     assert {s.name for s in load_config("paper").strategies} >= {"all", "joint", "scratch", "default", "norm"}
-    assert set(SHIPPED) == {"calibration", "paper", "quick", "reduced"}
+    assert set(SHIPPED) == {"calibration", "paper", "public", "quick", "reduced"}
+
+
+def test_public_patients_lie_in_the_current_folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    config = load_config("public")
+    assert config.source.dataset == config.target.dataset == tmp_path / "public"
+    assert resolve_sizes(config, 19) == (2, 5, 10, 19)
 
 
 def test_the_patients_that_were_calibrated_on_are_no_others():
-    seeds = {name: load_config(name).source.simulate.seed for name in SHIPPED}
+    seeds = {name: load_config(name).source.simulate.seed for name in SHIPPED if name != "public"}
     assert list(seeds.values()).count(seeds["calibration"]) == 1
 
 

@@ -23,8 +23,8 @@ def contour(number, name="Pre-Dose, UTERUS - 1"):
     return row(name, modality="RTSTRUCT", number=number)
 
 
-def test_cervical_patients_are_those_with_dwi_and_a_contour_in_one_study(index):
-    selection = select(collection_named("cc_tumor_heterogeneity"), index)
+def test_cervical_patients_are_those_with_dwi_and_a_contour_in_one_study(public_index):
+    selection = select(collection_named("cc_tumor_heterogeneity"), public_index)
     assert len(selection.studies) == 55
     assert len({study.patient for study in selection.studies}) == 22
     assert [reason for _, reason in selection.left_out] == ["no contours of the tumour in this study"] * 11
@@ -36,8 +36,8 @@ def test_cervical_patients_are_those_with_dwi_and_a_contour_in_one_study(index):
     assert listed == {(), (0, 100, 600, 1000)}
 
 
-def test_uterine_contours_were_drawn_on_t1_after_contrast_and_the_nearest_is_taken(index):
-    selection = select(UCEC, index)
+def test_uterine_contours_were_drawn_on_t1_after_contrast_and_the_nearest_is_taken(public_index):
+    selection = select(UCEC, public_index)
     assert (len(selection.studies), len(selection.left_out)) == (31, 5)
     for study in selection.studies:
         one = {wanted.role: wanted.series for wanted in study.series}
@@ -47,17 +47,16 @@ def test_uterine_contours_were_drawn_on_t1_after_contrast_and_the_nearest_is_tak
         assert "CM" in study.drawn_on or "+C" in study.drawn_on
 
 
-def test_images_without_masks_are_taken_without_contours(index):
-    selection = select(collection_named("tcga_cesc"), index)
+def test_images_without_masks_are_taken_without_contours(public_index):
+    selection = select(collection_named("tcga_cesc"), public_index)
     assert len(selection.studies) == 6
     assert all(study.diffusion.b_values == (0, 800) and not study.drawn_on for study in selection.studies)
-    assert not select(collection_named("tcga_ucec"), index).studies
+    assert not select(collection_named("tcga_ucec"), public_index).studies
 
 
-def test_every_source_that_is_taken_from_has_a_citation_and_a_licence(index):
-    pytest.importorskip("idc_index_data")
+def test_every_source_that_is_taken_from_has_a_citation_and_a_licence(public_index):
     for name in ("cc_tumor_heterogeneity", "cptac_ucec", "tcga_cesc"):
-        series = select(collection_named(name), index).series
+        series = select(collection_named(name), public_index).series
         citations = read_citations([name])
         assert {one.licence[:5] for one in series} == {"CC BY"}
         assert all("Data set" in citations[one.doi.lower()] for one in series)

@@ -47,10 +47,8 @@ class Collection:
     drawn_on : {"t2", "number"}
         How the index tells what contours were drawn on: any T2 series of the study, or the series whose
         number theirs repeats.
-    roi_name : str
-        Of the tumour in the RTSTRUCT; * stands for anything.
     roi_colour : tuple of int, optional
-        Of the tumour, where the name does not tell it.
+        Of the tumour, where an RTSTRUCT holds several regions of one name.
     note : str
         What a user should know.
     """
@@ -62,7 +60,6 @@ class Collection:
     t2: str = ""
     contours: str = ""
     drawn_on: Literal["t2", "number"] = "t2"
-    roi_name: str = ""
     roi_colour: tuple[int, int, int] | None = None
     note: str = ""
 
@@ -86,8 +83,7 @@ _ALL = (
         ),
         t2=r".*\bT2\b.*",
         contours=r"ROI",
-        roi_name="ROI",  # so is the uterus, in 255,0,255
-        roi_colour=(0, 235, 235),
+        roi_colour=(0, 235, 235),  # the uterus has the same name, and 255,0,255
         note="several dates of most patients, before and during radiotherapy; contours drawn on T2",
     ),
     Collection(
@@ -100,7 +96,6 @@ _ALL = (
         t2=r"t2_.*tse.*|.*frFSE.*",
         contours=r"Pre-Dose, UTERUS - \d+",
         drawn_on="number",
-        roi_name="*UTERUS*",
         note="by their numbers the contours were drawn on T1 after contrast, none on DWI or T2",
     ),
     Collection(

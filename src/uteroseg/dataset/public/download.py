@@ -11,6 +11,7 @@ import errno
 import hashlib
 import http.client
 import shutil
+import time
 import urllib.error
 import urllib.parse
 import urllib.request
@@ -27,6 +28,7 @@ ENDPOINT = "https://{bucket}.s3.amazonaws.com"
 
 _THREADS = 8
 _TRIES = 4
+_PAUSE_S = 1.0  # before the second try; twice as long before each further one
 _TIMEOUT_S = 60.0
 _CHUNK = 2**20
 _CUT_OFF = (http.client.HTTPException, ConnectionError, TimeoutError, urllib.error.URLError)
@@ -120,7 +122,8 @@ def download(file: RemoteFile, folder: Path) -> None:
         return
     part = target.with_name(f"{target.name}.part")
     problem = ""
-    for _ in range(_TRIES):
+    for number in range(_TRIES):
+        _pause(number)
         try:
             _receive(file, part)
         except _CUT_OFF as error:
@@ -159,6 +162,11 @@ def _receive(file: RemoteFile, part: Path) -> None:
                 out.write(chunk)
 
 
+def _pause(number: int) -> None:
+    if number:
+        time.sleep(_PAUSE_S * 2 ** (number - 1))
+
+
 def _is_whole(path: Path, file: RemoteFile) -> bool:
     if path.stat().st_size != file.size:
         return False
@@ -170,7 +178,8 @@ def _is_whole(path: Path, file: RemoteFile) -> bool:
 
 def _page(url: str) -> ElementTree.Element:
     problem = ""
-    for _ in range(_TRIES):
+    for number in range(_TRIES):
+        _pause(number)
         try:
             with urllib.request.urlopen(url, timeout=_TIMEOUT_S) as response:
                 return ElementTree.fromstring(response.read())
