@@ -76,7 +76,7 @@ def test_an_error_names_its_line(tmp_path, old, new, named):
 
 
 def test_an_unknown_name_is_told_those_that_there_are():
-    with pytest.raises(UserError, match="calibration, paper, quick, reduced"):
+    with pytest.raises(UserError, match="calibration, paper, public, quick, reduced"):
         load_config("papers")
 
 
