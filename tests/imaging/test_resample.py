@@ -8,7 +8,7 @@ from tests.grids import ORIENTATIONS, grid
 from uteroseg.errors import UserError
 from uteroseg.imaging.geometry import Geometry
 from uteroseg.imaging.measure import volume_ml
-from uteroseg.imaging.resample import resample_image, resample_mask, shifted, volume_outside_ml
+from uteroseg.imaging.resample import resample_image, resample_mask, transformed, volume_outside_ml
 from uteroseg.imaging.study import Mask
 
 
@@ -128,11 +128,12 @@ def test_a_ball_stays_where_it_is_on_every_plane(name, offset):
     np.testing.assert_allclose(coarse.to_patient(np.argwhere(moved.data)).mean(axis=0), drawn, atol=0.4)
 
 
-def test_a_shift_moves_a_mask_in_the_patient():
+def test_a_transform_moves_a_mask_in_the_patient():
     data = np.zeros(grid().shape, bool)
     data[2, 3, 4] = True
+    mask, transform = Mask(data, grid()), np.eye(4)
+    transform[:3] = [[0, -1, 0, 1], [1, 0, 0, -2], [0, 0, 1, 3]]
     (before,), (after,) = (
-        mask.geometry.to_patient(np.argwhere(mask.data))
-        for mask in (Mask(data, grid()), shifted(Mask(data, grid()), np.array([1.0, -2.0, 3.0])))
+        one.geometry.to_patient(np.argwhere(one.data)) for one in (mask, transformed(mask, transform))
     )
-    np.testing.assert_allclose(after - before, (1, -2, 3))
+    np.testing.assert_allclose(after, (1 - before[1], before[0] - 2, before[2] + 3))

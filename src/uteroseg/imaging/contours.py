@@ -41,7 +41,8 @@ def fill(contours: Sequence[Array], geometry: Geometry, *, what: str) -> Mask:
     Raises
     ------
     UserError
-        If a contour has fewer than three points, lies in no slice, or crosses itself.
+        If a contour has fewer than three points, lies in no slice, or crosses itself; if all of them enclose
+        nothing.
     """
     indices = [_in_a_slice(points, geometry, f"{what}, contour {n}") for n, points in enumerate(contours, 1)]
     depths = np.array([index[:, 0].mean() for index in indices])
@@ -53,6 +54,12 @@ def fill(contours: Sequence[Array], geometry: Geometry, *, what: str) -> Mask:
         if offset <= offsets[slices == number].min() + _SAME_PLANE_MM:
             _cross(crossed[number], index[:, 1:])
     inside = np.logical_xor.accumulate(crossed, axis=2)[..., :-1]
+    if contours and not inside.any():
+        raise UserError(
+            f"{what} encloses no pixel of its images.",
+            expected="contours around a part of the images that they were drawn on.",
+            fix="check that contours and images belong together, and export both again.",
+        )
     return Mask(np.ascontiguousarray(inside), geometry)
 
 

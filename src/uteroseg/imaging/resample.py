@@ -14,6 +14,7 @@ from uteroseg.imaging.study import Mask
 
 _PART_MM = 1.0  # voxels are divided into parts of at most this size
 _LEAST_VOXELS = 0.5
+_SAME_CENTRE = 0.05  # of a voxel
 
 
 def resample_image(image: Array, source: Geometry, target: Geometry, *, outside: float = 0.0) -> Array:
@@ -48,7 +49,8 @@ def resample_mask(mask: Mask, target: Geometry) -> Mask:
     The mask is interpolated linearly at parts of each target voxel and averaged over it. Before that it is
     smoothed along its finer axes to the resolution of its coarsest: between two slices its edge then runs
     half-way between their outlines, where voxels without that fill the larger one or the smaller. Equally
-    filled voxels come together or not at all.
+    filled voxels come together or not at all. Where the voxels of both grids have the same centres, however
+    they are ordered, the mask stays voxel for voxel.
 
     Raises
     ------
@@ -67,6 +69,8 @@ def resample_mask(mask: Mask, target: Geometry) -> Mask:
     """
     if mask.geometry.difference(target, tolerance_mm=1e-4) is None:
         return Mask(mask.data, target)
+    if _is_same_lattice(mask.geometry, target):
+        return Mask(resample_image(mask.data, mask.geometry, target) >= 0.5, target)
     moved = np.zeros(target.shape, bool)
     if not mask.data.any():
         return Mask(moved, target)
@@ -91,17 +95,25 @@ def volume_outside_ml(mask: Mask, target: Geometry) -> float:
     return max(0.0, everything - _volume_inside_ml(mask, target))
 
 
-def shifted(mask: Mask, shift: Array) -> Mask:
-    """The same mask elsewhere: moved by ``shift`` (LPS, mm)."""
-    affine = mask.geometry.affine.copy()
-    affine[:3, 3] += shift
-    return replace(mask, geometry=Geometry(mask.geometry.shape, affine))
+def transformed(mask: Mask, transform: Array) -> Mask:
+    """The same mask elsewhere: its points (LPS, mm) taken through a transform, shape (4, 4)."""
+    return replace(mask, geometry=Geometry(mask.geometry.shape, transform @ mask.geometry.affine))
 
 
 def _volume_inside_ml(mask: Mask, target: Geometry) -> float:
     index = target.to_index(mask.geometry.to_patient(np.argwhere(mask.data)))
     inside = ((index >= -0.5) & (index < np.array(target.shape) - 0.5)).all(axis=1)
     return float(np.count_nonzero(inside)) * mask.geometry.voxel_volume_mm3 / MM3_PER_ML
+
+
+def _is_same_lattice(source: Geometry, target: Geometry) -> bool:
+    """Whether the target's voxels are voxels of the source, turned, flipped or cut out."""
+    steps = np.linalg.inv(source.affine) @ target.affine
+    corners = np.array(np.meshgrid(*[(0, n - 1) for n in target.shape])).reshape(3, -1).T
+    index = source.to_index(target.to_patient(corners))
+    whole = np.rint(steps[:3, :3])
+    turned = np.array_equal(np.abs(whole).sum(axis=0), (1, 1, 1)) and abs(np.linalg.det(whole)) > 0.5
+    return bool(turned and np.abs(index - np.rint(index)).max() < _SAME_CENTRE)
 
 
 def _sigmas(geometry: Geometry) -> list[float]:
