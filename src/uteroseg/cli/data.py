@@ -7,13 +7,17 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from uteroseg.cli.annotating import Annotations, Pictures, Register, Roi, RoiColour, choice_of, mask_text
 from uteroseg.cli.console import Json, print_result, progress, warn
 from uteroseg.cli.reading import AdcBMin, Align, BValues, DropIncomplete, numbers_of, reading_of
 from uteroseg.errors import UserError
 
 if TYPE_CHECKING:
+    from uteroseg.dataset.annotate import Arrived
     from uteroseg.dataset.ingest import Outcome
+    from uteroseg.dataset.layout import CaseId
     from uteroseg.dicom.studies import FoundStudy, SeriesUse
+    from uteroseg.imaging.study import DwiStudy
 
 _NO_DIFFUSION = "its DICOM study has no diffusion series"
 DatasetFolder = Annotated[Path, typer.Argument(metavar="DATASET", help="A dataset (BIDS folder).")]
@@ -105,9 +109,11 @@ def ingest(
     source: Annotated[Path, typer.Argument(metavar="SOURCE", help="A folder or zip archive of DICOM files.")],
     dataset: DatasetFolder,
     cohort: Annotated[str, typer.Option(help="Name of the cohort that these patients belong to.")],
-    annotations: Annotated[
-        Path | None, typer.Option(help="Table (CSV) 'study,mask,label' of masks, drawn on any grid.")
-    ] = None,
+    annotations: Annotations = None,
+    roi: Roi = None,
+    roi_colour: RoiColour = None,
+    register: Register = False,
+    pictures: Pictures = None,
     b_values: BValues = None,
     drop_incomplete: DropIncomplete = False,
     align: Align = False,
@@ -124,45 +130,70 @@ def ingest(
 
     from uteroseg.dataset.ingest import find, preview
     from uteroseg.dataset.ingest import ingest as run
+    from uteroseg.dataset.matching import match
     from uteroseg.dicom.archive import unpacked
     from uteroseg.dicom.studies import SeriesUse
 
     reading = reading_of(b_values, drop_incomplete, align, adc_b_min)
+    choice = choice_of(roi, roi_colour)
+    unused: list[UserError] = []
     if dry_run:
         with unpacked(source) as folder:
             studies, scan = find(folder)
-            outcomes = [preview(study, reading) for study in studies]
+            matches = match(annotations, studies, folder, choice) if annotations else None
+            outcomes = [preview(study, reading, matches) for study in studies]
+            unused += matches.unused if matches else ()
         examined = {use.series for study in studies for use in study.uses}
         spare = [SeriesUse(s, False, _NO_DIFFUSION) for s in scan.series if s not in examined]
         unreadable = [{"file": str(f.path), "reason": f.reason} for f in scan.skipped]
         lines = [f"{_found_text(outcome.found)}\n  {outcome_text(outcome)}" for outcome in outcomes]
         lines += [*map(_use_text, spare), *(f"unreadable: {f['file']}: {f['reason']}" for f in unreadable)]
+        lines += [f"UNUSED   {error}" for error in unused]
         values = {
             "studies": [{**_found_json(o.found), **outcome_json(o)} for o in outcomes],
             "other_series": [_use_json(use) for use in spare],
             "unreadable": unreadable,
+            "unused_annotations": [str(error) for error in unused],
         }
         print_result(values, "\n".join(lines), as_json=json)
-        if any(outcome.status == "failed" for outcome in outcomes):
+        if unused or any(outcome.status == "failed" for outcome in outcomes):
             raise typer.Exit(2)
         return
+
+    def draw(case: CaseId, study: DwiStudy, arrived: Arrived) -> None:
+        if pictures:
+            from uteroseg.inference.contact_sheet import write_sheet
+
+            write_sheet(pictures / f"{case}.png", str(case), study, arrived)
+
     with unpacked(source) as folder, progress() as update:
         outcomes = run(
             folder,
             dataset,
             cohort=cohort,
             annotations=annotations,
+            choice=choice,
+            register=register,
             reading=reading,
             link=link,
             on_study=lambda done, total: update("studies", done, total, ""),
+            on_mask=draw,
+            on_unused=unused.append,
         )
     counts = Counter(outcome.status for outcome in outcomes)
-    values = {"studies": [outcome_json(outcome) for outcome in outcomes]}
+    values = {
+        "studies": [outcome_json(outcome) for outcome in outcomes],
+        "unused_annotations": [str(error) for error in unused],
+    }
     lines = [outcome_text(outcome) for outcome in outcomes]
+    lines += [f"UNUSED   {error}" for error in unused]
     lines.append(f"{dataset}: " + ", ".join(f"{number} {status}" for status, number in counts.items()))
     print_result(values, "\n".join(lines), as_json=json)
     if counts["failed"]:
         warn(f"{counts['failed']} of {len(outcomes)} studies could not be ingested.")
+    if unused:
+        warn(f"{len(unused)} annotation files belong to no study.")
+    if counts["failed"] or unused:
         raise typer.Exit(2)
 
 
@@ -236,7 +267,11 @@ def outcome_json(outcome: Outcome) -> dict[str, object]:
         "case": str(outcome.case) if outcome.case else None,
         "b_values": list(outcome.b_values),
         "b_value_source": outcome.b_value_source,
+        "annotation": str(outcome.annotation) if outcome.annotation else None,
+        "annotation_source": outcome.annotation_source or None,
         "mask_ml": outcome.mask_ml,
+        "outside_ml": outcome.outside_ml,
+        "registration": outcome.registration,
         "left_out": list(outcome.left_out),
         "error": outcome.error,
     }
@@ -256,7 +291,9 @@ def outcome_text(outcome: Outcome) -> str:
         f"{'with' if outcome.found.adc else 'without'} scanner ADC",
     ]
     if outcome.case:
-        parts.append("no mask" if outcome.mask_ml is None else f"mask {outcome.mask_ml:.2f} mL")
+        parts.append(mask_text(outcome))
+    elif outcome.annotation:
+        parts.append(f"mask from {outcome.annotation}")
     if outcome.left_out:
         parts.append(f"left out {', '.join(outcome.left_out)}")
     return f"{outcome.status:8} {case}: {', '.join(parts)}"

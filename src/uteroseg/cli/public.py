@@ -60,13 +60,18 @@ def get(
             on_study=lambda done, total: update("studies", done, total, ""),
         )
     failed = [{"patient": study.patient, "study": study.uid, "error": str(e)} for study, e in got.failed]
-    values = {"studies": [outcome_json(outcome) for outcome in got.outcomes], "not_downloaded": failed}
+    values = {
+        "studies": [outcome_json(outcome) for outcome in got.outcomes],
+        "not_downloaded": failed,
+        "unused_annotations": [str(error) for error in got.unused],
+    }
     lines = [outcome_text(outcome) for outcome in got.outcomes]
     lines += [f"FAILED   {one['patient']}, study {one['study']}: {one['error']}" for one in failed]
+    lines += [f"UNUSED   {error}" for error in got.unused]
     lines.append(f"{dataset}: licence and citations are in dataset_description.json.")
     lines.append(f"{downloads_of(dataset)} holds the DICOM files and can be deleted.")
     print_result(values, "\n".join(lines), as_json=json)
-    if failed or any(outcome.status == "failed" for outcome in got.outcomes):
+    if failed or got.unused or any(outcome.status == "failed" for outcome in got.outcomes):
         warn("Not everything is in the dataset; the same command goes on with what is missing.")
         raise typer.Exit(2)
 

@@ -20,13 +20,15 @@ import numpy as np
 import pydicom
 from pydicom.dataset import Dataset
 from pydicom.sr.codedict import codes
-from pydicom.uid import SegmentationStorage, generate_uid
+from pydicom.uid import generate_uid
 
 from uteroseg import RESEARCH_USE
 from uteroseg.dicom.assemble import Reading, stack_of
-from uteroseg.dicom.classify import LABEL_MAP_SEGMENTATION, SeriesKind
+from uteroseg.dicom.classify import SeriesKind
 from uteroseg.dicom.enhanced import is_enhanced, share_constant_groups
 from uteroseg.dicom.frames import Frame, frames_of
+from uteroseg.dicom.reference import SEGMENTATIONS, read_object, shown
+from uteroseg.dicom.regions import Choice, choose, segments_of
 from uteroseg.dicom.scan import Series
 from uteroseg.dicom.stack import arrange_map
 from uteroseg.dicom.studies import FoundStudy
@@ -95,14 +97,15 @@ def write_seg(
     _save(segmentation, path)
 
 
-def read_seg(path: Path, *, segment: int | None = None) -> Mask:
-    """Read a BINARY segmentation back on its own grid.
+def read_seg(path: Path, *, choice: Choice | None = None) -> Mask:
+    """Read one segment of a segmentation, on its own grid.
 
     Parameters
     ----------
     path : Path
-    segment : int, optional
-        Segment Number of the tumour; needed where there are several.
+        BINARY, FRACTIONAL (at least one half is the segment) or LABELMAP.
+    choice : Choice, optional
+        Which segment; needed where there are several. Others may overlap it.
 
     Returns
     -------
@@ -112,29 +115,31 @@ def read_seg(path: Path, *, segment: int | None = None) -> Mask:
     Raises
     ------
     UserError
-        If the file is no binary segmentation, holds several segments and none was chosen, or its frames do
-        not form a regular grid.
+        If the file is no segmentation, the choice fits none or several of its segments, or its frames do not
+        form a regular grid.
     """
-    header = _read(path)
-    kind = str(header.get("SegmentationType") or "")
-    if header.get("SOPClassUID") not in (SegmentationStorage, LABEL_MAP_SEGMENTATION) or kind != "BINARY":
+    header = read_object(path)
+    if header.SOPClassUID not in SEGMENTATIONS:
         raise UserError(
-            f"{path} is not a binary segmentation ({kind or header.get('Modality') or 'no modality'}).",
-            expected="a DICOM Segmentation of type BINARY.",
-            fix="export the segmentation as binary DICOM SEG or as NIfTI.",
+            f"{path} is not a segmentation ({header.get('Modality') or 'no modality'}).",
+            expected="a DICOM Segmentation.",
+            fix="name the file that holds the mask.",
         )
-    number = _choose(path, header, segment)
+    with shown(path):
+        number = choose(segments_of(header), choice or Choice(), path).number
     try:
-        volume = hd.seg.Segmentation.from_dataset(header, copy=False).get_volume(
-            segment_numbers=[number], combine_segments=True, atol=_POSITION_TOLERANCE_MM
-        )
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)  # highdicom quotes headers in its warnings
+            volume = hd.seg.Segmentation.from_dataset(header, copy=False).get_volume(
+                segment_numbers=[number], atol=_POSITION_TOLERANCE_MM
+            )
     except Exception as error:  # a damaged file can fail anywhere in highdicom
         raise UserError(
             f"{path}: its frames do not form a volume ({' '.join(str(error).split())}).",
             expected="parallel frames at equal distances, whole.",
             fix="export the segmentation again, or as NIfTI.",
         ) from error
-    return _ascending(np.asarray(volume.array) > 0, np.asarray(volume.affine))
+    return _ascending(np.asarray(volume.array)[..., 0] >= 0.5, np.asarray(volume.affine))
 
 
 def _images_of(source: Series | FoundStudy, reading: Reading) -> tuple[Geometry, Sequence[Frame]]:
@@ -228,39 +233,6 @@ def _save(dataset: Dataset, path: Path) -> None:
     except BaseException:
         Path(name).unlink(missing_ok=True)
         raise
-
-
-def _read(path: Path) -> Dataset:
-    try:
-        return pydicom.dcmread(path)
-    except FileNotFoundError:
-        raise UserError(
-            f"{path} does not exist.", expected="a DICOM file.", fix="check the path for a typing error."
-        ) from None
-    except Exception as error:
-        raise UserError(
-            f"{path} cannot be read as DICOM ({' '.join(str(error).split())}).",
-            expected="a whole DICOM Segmentation.",
-            fix="copy or export the file again.",
-        ) from error
-
-
-def _choose(path: Path, header: Dataset, segment: int | None) -> int:
-    found = {
-        int(s.SegmentNumber): str(s.get("SegmentLabel") or "") for s in header.get("SegmentSequence") or ()
-    }
-    listed = ", ".join(f"{number} {label}".strip() for number, label in found.items()) or "none"
-    if segment is None and len(found) == 1:
-        return next(iter(found))
-    if segment in found:
-        return segment
-    raise UserError(
-        f"{path} holds the segments {listed}."
-        if segment is None
-        else f"{path} has no segment {segment}, it holds {listed}.",
-        expected="one segment, the tumour's.",
-        fix="say which segment number is the tumour (column 'label' of the annotation table).",
-    )
 
 
 def _ascending(data: Array, affine: Array) -> Mask:

@@ -57,19 +57,29 @@ def run(rule, bucket, rows, root, **options):
         return get(rule, select(rule, rows), root, citations=CITATIONS, endpoint=endpoint, **options)
 
 
+def dsc(one, other):
+    return 2 * (one.data & other.data).sum() / (one.data.sum() + other.data.sum())
+
+
+def annotation(dataset, case):
+    return json.loads((dataset.root / case.annotation("json")).read_text())
+
+
 def test_a_cervical_cohort_becomes_a_dataset_with_licence_and_citation(cervical, tmp_path):
     files, rows, truth = cervical
     root, progress = tmp_path / "dataset", []
     got = run(CERVICAL, Bucket(files), rows, root, on_file=lambda done, total: progress.append((done, total)))
     assert [outcome.status for outcome in got.outcomes] == ["added", "added"], got
-    assert not got.failed
+    assert not got.failed and not got.unused
     assert progress[-1] == (len(files), len(files))
     dataset = Dataset.open(root)
     assert len(dataset.cases("cervical")) == 2
     for case in dataset.cases():
         study = dataset.load_study(case)
-        simulated, _ = truth[study.b_values]
+        simulated, tumour = truth[study.b_values]
         np.testing.assert_array_equal(study.signal, simulated.signal)
+        assert dsc(dataset.load_mask(case), tumour) > 0.95  # and not the uterus, which has the same name
+        assert annotation(dataset, case)["annotation_source"] == "T2"
         source = study.acquisition["b_value_source"]
         assert source.startswith("user") == (len(study.b_values) == 4)
     description = json.loads((root / "dataset_description.json").read_text())
@@ -84,7 +94,10 @@ def test_a_second_collection_is_added_with_its_own_citation(cervical, uterine, t
     assert [outcome.status for outcome in got.outcomes] == ["added"], got
     dataset = Dataset.open(root)
     assert (len(dataset.cases("cervical")), len(dataset.cases("uterine"))) == (2, 1)
-    assert dataset.load_study(dataset.cases("uterine")[0]).b_values == (50, 400, 800)
+    (case,) = dataset.cases("uterine")
+    assert dataset.load_study(case).b_values == (50, 400, 800)
+    assert dsc(dataset.load_mask(case), uterine[2][1]) > 0.95
+    assert annotation(dataset, case)["annotation_source"] == "another series"
     description = json.loads((root / "dataset_description.json").read_text())
     assert description["ReferencesAndLinks"] == ["Mayr, N. (2023). Cervical.", "Rozenfeld, M. (2023)."]
     assert description["License"] == "CC BY 4.0"

@@ -13,6 +13,7 @@ from uteroseg.dataset.public.download import ENDPOINT, download_series
 from uteroseg.dataset.public.index import IndexedSeries
 from uteroseg.dataset.public.selection import Selection, WantedStudy
 from uteroseg.dicom.assemble import Reading
+from uteroseg.dicom.regions import Choice
 from uteroseg.errors import UserError
 from uteroseg.files import read_json, write_json
 
@@ -29,10 +30,13 @@ class Got:
         Of every study that was downloaded.
     failed : tuple of (WantedStudy, UserError)
         Studies that could not be downloaded.
+    unused : tuple of UserError
+        Why contours belong to no study.
     """
 
     outcomes: tuple[Outcome, ...]
     failed: tuple[tuple[WantedStudy, UserError], ...]
+    unused: tuple[UserError, ...]
 
 
 def downloads_of(root: Path) -> Path:
@@ -85,25 +89,23 @@ def get(
         raise failed[0][1]
     missing = {study.uid for study, _ in failed}
     here = [study for study in selection.studies if study.uid not in missing]
-    outcomes = [
-        outcome
-        for b_values, studies in _by_b_values(here).items()
-        for outcome in _take_in(rule, _part(folder, studies[0]), root, b_values, on_study)
-    ]
+    outcomes: list[Outcome] = []
+    unused: list[UserError] = []
+    for b_values, studies in _by_b_values(here).items():
+        part = _part(folder, studies[0])
+        outcomes += ingest(
+            part,
+            root,
+            cohort=rule.cohort,
+            annotations=part if rule.contours else None,
+            choice=Choice(colour=rule.roi_colour),
+            reading=Reading(b_values),
+            on_study=on_study,
+            on_unused=unused.append,
+        )
     if root.is_dir():
         _credit(root, [w.series for study in here for w in study.series], citations)
-    return Got(tuple(outcomes), tuple(failed))
-
-
-def _take_in(
-    rule: Collection,
-    folder: Path,
-    root: Path,
-    b_values: tuple[float, ...],
-    on_study: Callable[[int, int], None],
-) -> list[Outcome]:
-    """Ingest studies that share a list of b-values, and move their contours to the DWI."""
-    return ingest(folder, root, cohort=rule.cohort, reading=Reading(b_values), on_study=on_study)
+    return Got(tuple(outcomes), tuple(failed), tuple(unused))
 
 
 def _download(
