@@ -70,7 +70,8 @@ def test_a_cervical_cohort_becomes_a_dataset_with_licence_and_citation(cervical,
     root, progress = tmp_path / "dataset", []
     got = run(CERVICAL, Bucket(files), rows, root, on_file=lambda done, total: progress.append((done, total)))
     assert [outcome.status for outcome in got.outcomes] == ["added", "added"], got
-    assert not got.failed and not got.unused
+    assert not got.failed
+    assert not got.unused
     assert progress[-1] == (len(files), len(files))
     dataset = Dataset.open(root)
     assert len(dataset.cases("cervical")) == 2
