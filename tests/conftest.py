@@ -23,6 +23,16 @@ def real_data() -> Path:
 
 
 @pytest.fixture(scope="session")
+def public_index():
+    """The real index of Imaging Data Commons, read once."""
+    pytest.importorskip("idc_index_data", reason="the index of Imaging Data Commons is not installed")
+    from uteroseg.dataset.public.collections import COLLECTIONS
+    from uteroseg.dataset.public.index import read_index
+
+    return read_index(COLLECTIONS)
+
+
+@pytest.fixture(scope="session")
 def tiny_cohorts(tmp_path_factory: pytest.TempPathFactory):
     """Two tiny cohorts, split; not to be changed."""
     from tests import tiny

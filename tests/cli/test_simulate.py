@@ -38,6 +38,7 @@ def test_simulate_takes_the_protocol_the_share_without_tumour_and_a_second_reade
         ("--tumour-free", "120%", "below 100%"),
         ("--reader-dsc", 0.1, "0.5 to 0.98"),
         ("--encoding", "nrrd", "classic or enhanced"),
+        ("--annotate-t2", "nifti", "rtstruct or seg"),
     ],
 )
 def test_simulate_refuses_what_cannot_be_and_writes_nothing(run, tmp_path, option, value, expected):
@@ -57,9 +58,9 @@ def test_simulate_refuses_what_cannot_be_and_writes_nothing(run, tmp_path, optio
     assert not list(tmp_path.iterdir())
 
 
-def test_an_encoding_without_dicom_is_refused(run, tmp_path):
-    arguments = ("simulate", tmp_path / "d", "--cohort", "uterine", "--cases", 1, "--encoding", "enhanced")
-    code, out, err = run(*arguments)
+@pytest.mark.parametrize("option", [("--encoding", "enhanced"), ("--annotate-t2", "seg")])
+def test_an_option_of_dicom_files_without_them_is_refused(run, tmp_path, option):
+    code, out, err = run("simulate", tmp_path / "d", "--cohort", "uterine", "--cases", 1, *option)
     assert (code, out) == (2, "")
     assert "no DICOM files are to be written" in err
     assert not (tmp_path / "d").exists()

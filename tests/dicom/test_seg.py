@@ -2,14 +2,19 @@ import shutil
 import subprocess
 from pathlib import Path
 
+import highdicom as hd
 import numpy as np
 import pydicom
 import pytest
 import SimpleITK as sitk
+from pydicom.sr.codedict import codes
 
 from uteroseg.dicom.assemble import load_study
+from uteroseg.dicom.frames import frames_of
+from uteroseg.dicom.regions import Choice
 from uteroseg.dicom.scan import scan_folder
 from uteroseg.dicom.seg import read_seg, write_seg
+from uteroseg.dicom.stack import arrange_map
 from uteroseg.dicom.studies import FoundStudy, find_studies
 from uteroseg.errors import UserError
 from uteroseg.imaging.geometry import Geometry
@@ -21,6 +26,12 @@ from .build import ORIENTATIONS, Recipe, write_series
 def study_in(folder: Path) -> tuple[FoundStudy, DwiStudy]:
     (found,) = find_studies(scan_folder(folder))
     return found, load_study(found.used)
+
+
+def read_series_geometry(files: list[Path]) -> Geometry:
+    """The grid of a series of one b-value."""
+    (series,) = scan_folder(files[0].parent).series
+    return arrange_map(frames_of(series), what="test")[0]
 
 
 def random_mask(geometry: Geometry, seed: int = 0) -> Mask:
@@ -185,6 +196,9 @@ def test_real_studies_round_trip(folder: str, real_data: Path, tmp_path: Path) -
         assert dciodvfy_errors(tmp_path / "seg.dcm") == []
 
 
+SEGMENTS = [(1, "green", 1), (2, "ORANGE", 2), (3, "PURPLE", 3), (4, "LIGHT*", 1), (5, "dark_blue", 1)]
+
+
 def test_another_tools_seg_is_read(real_data: Path) -> None:
     mask = read_seg(real_data / "dicom_seg" / "liver.dcm")
     truth = sitk.ReadImage(str(real_data / "dicom_seg" / "liver_seg.nrrd"))
@@ -193,28 +207,78 @@ def test_another_tools_seg_is_read(real_data: Path) -> None:
     np.testing.assert_allclose(mask.geometry.to_patient((2, 5, 7)), point, atol=1e-3)
 
 
-def test_one_of_several_segments_is_read_when_chosen(real_data: Path) -> None:
-    mask = read_seg(real_data / "dicom_seg" / "partial_overlaps.dcm", segment=2)
-    truth = sitk.ReadImage(str(real_data / "dicom_seg" / "partial_overlaps-2.nrrd"))
-    np.testing.assert_array_equal(mask.data, sitk.GetArrayFromImage(truth) == 2)
+@pytest.mark.parametrize(("number", "name", "group"), SEGMENTS)
+def test_every_one_of_overlapping_segments_is_that_of_its_truth(
+    number: int, name: str, group: int, real_data: Path
+) -> None:
+    path = real_data / "dicom_seg" / "partial_overlaps.dcm"
+    truth = sitk.ReadImage(str(real_data / "dicom_seg" / f"partial_overlaps-{group}.nrrd"))
+    expected = sitk.GetArrayFromImage(truth) == number
+    for choice in (Choice(number=number), Choice(name=name)):
+        mask = read_seg(path, choice=choice)
+        np.testing.assert_array_equal(mask.data, expected)
+    np.testing.assert_allclose(mask.geometry.to_patient((0, 0, 0)), truth.GetOrigin(), atol=1e-3)
+
+
+def test_a_sparse_label_map_is_read_where_its_frames_lie(real_data: Path) -> None:
+    path = real_data / "dicom_seg" / "sparse-labelmap-noppv.dcm"
+    mask, header = read_seg(path), pydicom.dcmread(path)
+    assert mask.data.sum(axis=(1, 2)).tolist() == [315, 0, 315]
+    assert mask.geometry.spacing == pytest.approx((2.5, 0.7, 0.7))
+    for frame, pixels in zip(header.PerFrameFunctionalGroupsSequence, header.pixel_array, strict=True):
+        place = frame.PlanePositionSequence[0].ImagePositionPatient
+        slice_index = round(float(mask.geometry.to_index(place)[0]))
+        np.testing.assert_array_equal(mask.data[slice_index], pixels == 1)
+
+
+@pytest.mark.parametrize("kind", ["FRACTIONAL", "LABELMAP"])
+def test_fractional_segments_and_label_maps_are_read(kind: str, tmp_path: Path) -> None:
+    files = write_series(tmp_path / "dwi", Recipe(orientation="oblique", b_values=(0,)))
+    mask = random_mask(read_series_geometry(files))
+    images = sorted(map(pydicom.dcmread, files), key=lambda ds: int(ds.InstanceNumber))
+    pixels = mask.data * np.float32(0.8) + ~mask.data * np.float32(0.3)
+    seg = hd.seg.Segmentation(
+        source_images=images,
+        pixel_array=pixels if kind == "FRACTIONAL" else mask.data.astype(np.uint8),
+        segmentation_type=kind,
+        segment_descriptions=[
+            hd.seg.SegmentDescription(
+                segment_number=1,
+                segment_label="Tumour",
+                segmented_property_category=codes.SCT.MorphologicallyAbnormalStructure,
+                segmented_property_type=codes.SCT.Neoplasm,
+                algorithm_type=hd.seg.SegmentAlgorithmTypeValues.MANUAL,
+            )
+        ],
+        series_instance_uid=hd.UID(),
+        series_number=1,
+        sop_instance_uid=hd.UID(),
+        instance_number=1,
+        manufacturer="x",
+        manufacturer_model_name="x",
+        software_versions="1",
+        device_serial_number="1",
+    )
+    seg.save_as(tmp_path / "seg.dcm")
+    np.testing.assert_array_equal(read_seg(tmp_path / "seg.dcm").data, mask.data)
 
 
 @pytest.mark.parametrize(
-    ("name", "segment", "found"),
+    ("name", "choice", "found"),
     [
-        ("partial_overlaps.dcm", None, "holds the segments 1 GREEN, 2 ORANGE"),
-        ("partial_overlaps.dcm", 9, "has no segment 9"),
-        ("sparse-labelmap-noppv.dcm", None, "LABELMAP"),
-        ("source_ct/01.dcm", None, "not a binary segmentation"),
-        ("liver_seg.nrrd", None, "cannot be read as DICOM"),
-        ("nothing.dcm", None, "does not exist"),
+        ("partial_overlaps.dcm", Choice(), "holds 5 regions: 1 GREEN; 2 ORANGE"),
+        ("partial_overlaps.dcm", Choice(number=9), "holds no region of number 9, it holds: 1 GREEN"),
+        ("partial_overlaps.dcm", Choice(name="*BLUE"), "holds 2 regions of name .*4 LIGHT_BLUE; 5 DARK_BLUE"),
+        ("source_ct/01.dcm", Choice(), "not a segmentation"),
+        ("liver_seg.nrrd", Choice(), "cannot be read as DICOM"),
+        ("nothing.dcm", Choice(), "does not exist"),
     ],
 )
 def test_what_cannot_be_read_is_refused_by_name(
-    name: str, segment: int | None, found: str, real_data: Path
+    name: str, choice: Choice, found: str, real_data: Path
 ) -> None:
     with pytest.raises(UserError, match=found) as caught:
-        read_seg(real_data / "dicom_seg" / name, segment=segment)
+        read_seg(real_data / "dicom_seg" / name, choice=choice)
     assert name in caught.value.found
 
 

@@ -76,7 +76,7 @@ def test_an_error_names_its_line(tmp_path, old, new, named):
 
 
 def test_an_unknown_name_is_told_those_that_there_are():
-    with pytest.raises(UserError, match="calibration, development, paper, quick, reduced"):
+    with pytest.raises(UserError, match="calibration, development, paper, public, quick, reduced"):
         load_config("papers")
 
 
@@ -107,12 +107,19 @@ def test_the_papers_experiment_has_its_patients_and_sizes():
         assert resolve_sizes(config, 256) == sizes
         assert len(config.seeds) == 3
     assert {s.name for s in load_config("paper").strategies} >= {"all", "joint", "scratch", "default", "norm"}
-    assert set(SHIPPED) == {"calibration", "development", "paper", "quick", "reduced"}
+    assert set(SHIPPED) == {"calibration", "development", "paper", "public", "quick", "reduced"}
+
+
+def test_public_patients_lie_in_the_current_folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    config = load_config("public")
+    assert config.source.dataset == config.target.dataset == tmp_path / "public"
+    assert resolve_sizes(config, 19) == (2, 5, 10, 19)
 
 
 def test_the_patients_that_were_calibrated_on_are_no_others():
-    seeds = {name: load_config(name).source.simulate.seed for name in SHIPPED}
-    assert {name for name, seed in seeds.items() if seed == seeds["calibration"]} == {"calibration", "development"}
+    seeds = {name: load_config(name).source.simulate.seed for name in SHIPPED if name != "public"}
+    assert {name for name in seeds if seeds[name] == seeds["calibration"]} == {"calibration", "development"}
 
 
 def slices(name):

@@ -15,7 +15,7 @@ _PLANES = {
 }
 
 
-def small_study(plane="sagittal", *, brightest=3000, **acquisition):
+def small_study(plane="sagittal", *, brightest=3000, b_values=B_VALUES, **acquisition):
     """Whole numbers, other in every voxel; b 1000 is about a sixth of b 0."""
     orientation, step = _PLANES[plane]
     geometry = Geometry.from_dicom(
@@ -28,8 +28,8 @@ def small_study(plane="sagittal", *, brightest=3000, **acquisition):
     rng = np.random.default_rng(7)
     adc = rng.uniform(0.8, 2.5, geometry.shape)
     at_b0 = rng.uniform(brightest / 6, brightest, geometry.shape)
-    signal = np.stack([np.rint(at_b0 * np.exp(-b / 1000 * adc)) for b in B_VALUES])
-    return DwiStudy(signal.astype(np.float32), B_VALUES, geometry, acquisition=acquisition)
+    signal = np.stack([np.rint(at_b0 * np.exp(-b / 1000 * adc)) for b in b_values])
+    return DwiStudy(signal.astype(np.float32), tuple(map(float, b_values)), geometry, acquisition=acquisition)
 
 
 def small_mask(geometry):

@@ -7,6 +7,9 @@ from tests.phantom.dicom_build import B_VALUES, ENCODINGS, VENDORS, small_mask, 
 from uteroseg.dataset.ingest import ingest
 from uteroseg.dataset.store import Dataset
 from uteroseg.errors import UserError
+from uteroseg.imaging.measure import volume_ml
+from uteroseg.phantom.acquisition import Acquisition
+from uteroseg.phantom.cohort import simulate_cohort
 from uteroseg.phantom.dicom_files import write_dicom
 from uteroseg.phantom.dicom_masks import list_masks
 
@@ -105,6 +108,20 @@ def test_simulated_dicom_taken_in_is_the_simulated_dataset(tmp_path, cli):
     np.testing.assert_array_equal(drawn.data, mask.data)
     for field in ("Manufacturer", "EchoTime", "MagneticFieldStrength"):
         assert returned.acquisition[field] == simulated.acquisition[field]
+
+
+def test_a_tumour_drawn_on_t2_arrives_on_the_dwi(tmp_path):
+    plain = Acquisition(matrix=(80, 80), slices=16)
+    scans, options = tmp_path / "dicom", {"cases": 1, "seed": 1, "acquisition": plain}
+    simulate_cohort(tmp_path / "direct", "cervical", **options, dicom=scans, t2_annotation="seg")
+    ingest(scans, tmp_path / "clinic", cohort="cervical", annotations=scans / "annotations.csv")
+    truth, drawn = (
+        dataset.load_mask(case)
+        for dataset in (Dataset.open(tmp_path / "direct"), Dataset.open(tmp_path / "clinic"))
+        for case in dataset.cases()
+    )
+    assert volume_ml(truth) > 5
+    assert 2 * (drawn.data & truth.data).sum() / (drawn.data.sum() + truth.data.sum()) > 0.95
 
 
 @pytest.fixture

@@ -7,13 +7,17 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from uteroseg.cli.annotating import Annotations, Pictures, Register, Roi, RoiColour, choice_of, mask_text
 from uteroseg.cli.console import Json, print_result, progress, warn
 from uteroseg.cli.reading import AdcBMin, Align, BValues, DropIncomplete, numbers_of, reading_of
 from uteroseg.errors import UserError
 
 if TYPE_CHECKING:
+    from uteroseg.dataset.annotate import Arrived
     from uteroseg.dataset.ingest import Outcome
+    from uteroseg.dataset.layout import CaseId
     from uteroseg.dicom.studies import FoundStudy, SeriesUse
+    from uteroseg.imaging.study import DwiStudy
 
 _NO_DIFFUSION = "its DICOM study has no diffusion series"
 DatasetFolder = Annotated[Path, typer.Argument(metavar="DATASET", help="A dataset (BIDS folder).")]
@@ -52,6 +56,12 @@ def simulate(
     encoding: Annotated[
         str | None, typer.Option(help="Of the DICOM files: classic (default) or enhanced.")
     ] = None,
+    annotate_t2: Annotated[
+        str | None,
+        typer.Option(
+            help="Also write a T2 series as DICOM, with the tumour drawn on it instead: rtstruct or seg."
+        ),
+    ] = None,
     json: Json = False,
 ) -> None:
     """Add virtual patients to a dataset."""
@@ -61,12 +71,13 @@ def simulate(
     from uteroseg.phantom.cohort import simulate_cohort
     from uteroseg.phantom.presets import acquisition_named
 
-    if encoding and not dicom:
-        raise UserError(
-            f"--encoding is {encoding!r}, and no DICOM files are to be written.",
-            expected="--dicom with a folder for them.",
-            fix="add --dicom DIR, or leave out --encoding.",
-        )
+    for option, value in (("--encoding", encoding), ("--annotate-t2", annotate_t2)):
+        if value and not dicom:
+            raise UserError(
+                f"{option} is {value!r}, and no DICOM files are to be written.",
+                expected="--dicom with a folder for them.",
+                fix=f"add --dicom DIR, or leave out {option}.",
+            )
     chosen = {"plane": plane, "b_values": numbers_of(b_values) or None, "snr": snr}
     own = {name: value for name, value in chosen.items() if value is not None}
     acquisition = replace(acquisition_named(DEFAULT.name if scanner is None else scanner), **own)  # type: ignore[arg-type]
@@ -82,6 +93,7 @@ def simulate(
             randomise=randomise,
             dicom=dicom,
             encoding=encoding or "classic",
+            t2_annotation=annotate_t2,
             on_case=lambda number: update("virtual patients", number, cases, ""),
         )
     text = f"{done.added} virtual {cohort} patients added to {dataset}"
@@ -106,9 +118,11 @@ def ingest(
     cohort: Annotated[
         str | None, typer.Option(help="Name of the cohort that these patients belong to.")
     ] = None,
-    annotations: Annotated[
-        Path | None, typer.Option(help="Table (CSV) 'study,mask,label' of masks, drawn on any grid.")
-    ] = None,
+    annotations: Annotations = None,
+    roi: Roi = None,
+    roi_colour: RoiColour = None,
+    register: Register = False,
+    pictures: Pictures = None,
     label: Annotated[
         str | None, typer.Option(help="nnU-Net, Decathlon: the tumour's label, where there are several.")
     ] = None,
@@ -129,17 +143,21 @@ def ingest(
     from uteroseg.cli.interchange import ingest_images, kind_of, no_cohort
     from uteroseg.dataset.ingest import find, preview
     from uteroseg.dataset.ingest import ingest as run
+    from uteroseg.dataset.matching import match
     from uteroseg.dicom.archive import unpacked
     from uteroseg.dicom.assemble import Reading
     from uteroseg.dicom.studies import SeriesUse
 
     reading = reading_of(b_values, drop_incomplete, align, adc_b_min)
+    choice = choice_of(roi, roi_colour)
     if (kind := kind_of(source)) != "dicom":
-        if link is not None or reading != Reading(adc_b_min=adc_b_min):
+        of_dicom = (link, roi, roi_colour, pictures) != (None,) * 4 or register
+        if of_dicom or reading != Reading(adc_b_min=adc_b_min):
             raise UserError(
                 f"{source} does not hold DICOM files.",
-                expected="DICOM, where it is to be said how its files are read or linked.",
-                fix="leave out --b-values, --drop-incomplete, --align and --link.",
+                expected="DICOM, where it is to be said how its files are read, linked or matched.",
+                fix="leave out --b-values, --drop-incomplete, --align, --link, --roi, --roi-colour, "
+                "--register and --pictures.",
             )
         ingest_images(
             kind,
@@ -161,41 +179,64 @@ def ingest(
         )
     if cohort is None:
         raise no_cohort()
+    unused: list[UserError] = []
     if dry_run:
         with unpacked(source) as folder:
             studies, scan = find(folder)
-            outcomes = [preview(study, reading) for study in studies]
+            matches = match(annotations, studies, folder, choice) if annotations else None
+            outcomes = [preview(study, reading, matches) for study in studies]
+            unused += matches.unused if matches else ()
         examined = {use.series for study in studies for use in study.uses}
         spare = [SeriesUse(s, False, _NO_DIFFUSION) for s in scan.series if s not in examined]
         unreadable = [{"file": str(f.path), "reason": f.reason} for f in scan.skipped]
-        lines = [f"{_found_text(outcome.found)}\n  {_outcome_text(outcome)}" for outcome in outcomes]
+        lines = [f"{_found_text(outcome.found)}\n  {outcome_text(outcome)}" for outcome in outcomes]
         lines += [*map(_use_text, spare), *(f"unreadable: {f['file']}: {f['reason']}" for f in unreadable)]
+        lines += [f"UNUSED   {error}" for error in unused]
         values = {
-            "studies": [{**_found_json(o.found), **_outcome_json(o)} for o in outcomes],
+            "studies": [{**_found_json(o.found), **outcome_json(o)} for o in outcomes],
             "other_series": [_use_json(use) for use in spare],
             "unreadable": unreadable,
+            "unused_annotations": [str(error) for error in unused],
         }
         print_result(values, "\n".join(lines), as_json=json)
-        if any(outcome.status == "failed" for outcome in outcomes):
+        if unused or any(outcome.status == "failed" for outcome in outcomes):
             raise typer.Exit(2)
         return
+
+    def draw(case: CaseId, study: DwiStudy, arrived: Arrived) -> None:
+        if pictures:
+            from uteroseg.inference.contact_sheet import write_sheet
+
+            write_sheet(pictures / f"{case}.png", str(case), study, arrived)
+
     with unpacked(source) as folder, progress() as update:
         outcomes = run(
             folder,
             dataset,
             cohort=cohort,
             annotations=annotations,
+            choice=choice,
+            register=register,
             reading=reading,
             link=link,
             on_study=lambda done, total: update("studies", done, total, ""),
+            on_mask=draw,
+            on_unused=unused.append,
         )
     counts = Counter(outcome.status for outcome in outcomes)
-    values = {"studies": [_outcome_json(outcome) for outcome in outcomes]}
-    lines = [_outcome_text(outcome) for outcome in outcomes]
+    values = {
+        "studies": [outcome_json(outcome) for outcome in outcomes],
+        "unused_annotations": [str(error) for error in unused],
+    }
+    lines = [outcome_text(outcome) for outcome in outcomes]
+    lines += [f"UNUSED   {error}" for error in unused]
     lines.append(f"{dataset}: " + ", ".join(f"{number} {status}" for status, number in counts.items()))
     print_result(values, "\n".join(lines), as_json=json)
     if counts["failed"]:
         warn(f"{counts['failed']} of {len(outcomes)} studies could not be ingested.")
+    if unused:
+        warn(f"{len(unused)} annotation files belong to no study.")
+    if counts["failed"] or unused:
         raise typer.Exit(2)
 
 
@@ -261,20 +302,26 @@ def _use_text(use: SeriesUse) -> str:
     return f"  {mark}  {use.series.name}, {len(use.series.files)} files: {use.reason}"
 
 
-def _outcome_json(outcome: Outcome) -> dict[str, object]:
+def outcome_json(outcome: Outcome) -> dict[str, object]:
+    """What became of a study, for a machine."""
     return {
         "folder": str(outcome.found.folder),
         "status": outcome.status,
         "case": str(outcome.case) if outcome.case else None,
         "b_values": list(outcome.b_values),
         "b_value_source": outcome.b_value_source,
+        "annotation": str(outcome.annotation) if outcome.annotation else None,
+        "annotation_source": outcome.annotation_source or None,
         "mask_ml": outcome.mask_ml,
+        "outside_ml": outcome.outside_ml,
+        "registration": outcome.registration,
         "left_out": list(outcome.left_out),
         "error": outcome.error,
     }
 
 
-def _outcome_text(outcome: Outcome) -> str:
+def outcome_text(outcome: Outcome) -> str:
+    """What became of a study, for a person."""
     folder = outcome.found.folder
     if outcome.status == "failed":
         return f"FAILED   {folder}: {outcome.error}"
@@ -287,7 +334,9 @@ def _outcome_text(outcome: Outcome) -> str:
         f"{'with' if outcome.found.adc else 'without'} scanner ADC",
     ]
     if outcome.case:
-        parts.append("no mask" if outcome.mask_ml is None else f"mask {outcome.mask_ml:.2f} mL")
+        parts.append(mask_text(outcome))
+    elif outcome.annotation:
+        parts.append(f"mask from {outcome.annotation}")
     if outcome.left_out:
         parts.append(f"left out {', '.join(outcome.left_out)}")
     return f"{outcome.status:8} {case}: {', '.join(parts)}"

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from uteroseg import RESEARCH_USE, __version__
-from uteroseg.cli import check, data, demo, experiment, export, predict, results, training
+from uteroseg.cli import check, data, demo, experiment, export, predict, public, results, training
 from uteroseg.cli.console import print_error
 from uteroseg.errors import UserError
 
@@ -53,6 +53,7 @@ for verb in (
     experiment.experiment,
 ):
     app.command()(verb)
+app.add_typer(public.app, name="public")
 
 
 def main() -> None:
@@ -72,7 +73,8 @@ def main() -> None:
         )
         sys.exit(2)
     except ModuleNotFoundError as error:
-        extra = "train" if (error.name or "").split(".")[0] in _TRAIN else "analysis"
+        package = (error.name or "").split(".")[0]
+        extra = "train" if package in _TRAIN else "public" if package in _PUBLIC else "analysis"
         print_error(
             UserError(
                 f"This command needs the package {error.name!r}, which is not installed.",
@@ -83,6 +85,7 @@ def main() -> None:
         sys.exit(2)
 
 
+_PUBLIC = ("idc_index_data",)
 _TRAIN = (
     "torch",
     "torchvision",

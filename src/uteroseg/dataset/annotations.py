@@ -7,29 +7,35 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from uteroseg.dicom.regions import Choice
 from uteroseg.dicom.studies import FoundStudy
 from uteroseg.errors import UserError
+from uteroseg.imaging.label_map import METAIMAGE, NIFTI
 
 _COLUMNS = ("study", "mask", "label")
 
 
 @dataclass(frozen=True)
 class Annotation:
+    """A file with a mask, and which of its regions is the tumour."""
+
+    mask: Path
+    choice: Choice
+
+
+@dataclass(frozen=True)
+class Row:
     """One row: a mask file for a study.
 
     Parameters
     ----------
     study : str
         StudyInstanceUID, or a folder below the source that holds the study.
-    mask : Path
-        Relative paths are relative to the table.
-    label : int, optional
-        The value in the file that means tumour.
+    annotation : Annotation
     """
 
     study: str
-    mask: Path
-    label: int | None
+    annotation: Annotation
 
     def belongs_to(self, found: FoundStudy, source: Path) -> bool:
         """Whether this row names a study that was found below ``source``."""
@@ -39,8 +45,16 @@ class Annotation:
         return folder != source.resolve() and found.folder.resolve().is_relative_to(folder)
 
 
-def read_annotations(path: Path) -> list[Annotation]:
+def read_annotations(path: Path, choice: Choice | None = None) -> list[Row]:
     """Read the table.
+
+    Parameters
+    ----------
+    path : Path
+        Masks are relative to it.
+    choice : Choice, optional
+        Which region is the tumour in rows without a label. A label is a number (value, segment or ROI number)
+        or, in files that name their regions, a name.
 
     Raises
     ------
@@ -51,7 +65,7 @@ def read_annotations(path: Path) -> list[Annotation]:
         with path.open(encoding="utf-8-sig", newline="") as file:
             reader = csv.DictReader(file)
             header, rows = reader.fieldnames or [], list(reader)
-    except (OSError, UnicodeDecodeError) as error:
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise _defect(path, f"cannot be read ({error})") from error
     if missing := [name for name in ("study", "mask") if name not in header]:
         raise _defect(path, f"has no column {', '.join(missing)}")
@@ -60,34 +74,38 @@ def read_annotations(path: Path) -> list[Annotation]:
         label, mask = (row.get("label") or "").strip(), path.parent / (row["mask"] or "").strip()
         if not (row["study"] or "").strip() or not mask.is_file():
             raise _defect(path, f"names no study or a mask that does not exist in line {number} ({mask})")
-        if label and not label.isdecimal():
+        nameless = mask.name.lower().endswith((*NIFTI, *METAIMAGE))
+        if label and nameless and not label.isdecimal():
             raise _defect(path, f"has the label {label!r} in line {number}")
-        annotations.append(Annotation(row["study"].strip(), mask, int(label) if label else None))
+        chosen = choice or Choice()
+        if label:
+            chosen = Choice(number=int(label)) if label.isdecimal() else Choice(name=label)
+        annotations.append(Row(row["study"].strip(), Annotation(mask, chosen)))
     return annotations
 
 
-def annotation_of(found: FoundStudy, annotations: Sequence[Annotation], source: Path) -> Annotation | None:
-    """The row of a study, or None.
+def annotation_of(found: FoundStudy, rows: Sequence[Row], source: Path) -> Annotation | None:
+    """The annotation that the table has for a study, or None.
 
     Raises
     ------
     UserError
         If several rows name it.
     """
-    rows = [annotation for annotation in annotations if annotation.belongs_to(found, source)]
-    if len(rows) > 1:
+    fitting = [row for row in rows if row.belongs_to(found, source)]
+    if len(fitting) > 1:
         raise UserError(
-            f"{len(rows)} rows of the annotation table name the study in {found.folder}.",
+            f"{len(fitting)} rows of the annotation table name the study in {found.folder}.",
             expected="one mask for each study.",
             fix="keep one of them, or name the studies by their StudyInstanceUID.",
         )
-    return rows[0] if rows else None
+    return fitting[0].annotation if fitting else None
 
 
 def _defect(path: Path, problem: str) -> UserError:
     return UserError(
         f"{path} {problem}.",
         expected=f"a table (CSV) with the columns {', '.join(_COLUMNS)}: the study's folder or "
-        "StudyInstanceUID, the mask's file, and the tumour's value in it (may be left empty).",
+        "StudyInstanceUID, the mask's file, and the tumour's value or name in it (may be left empty).",
         fix="correct the table.",
     )

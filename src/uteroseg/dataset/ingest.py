@@ -7,23 +7,23 @@ from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
-from uteroseg.dataset.annotations import Annotation, annotation_of, read_annotations
+from uteroseg.dataset.annotate import Arrived, arrive
 from uteroseg.dataset.identity import Pseudonyms, key_file
 from uteroseg.dataset.layout import CaseId
 from uteroseg.dataset.linkage import require_outside, write_linkage
+from uteroseg.dataset.matching import Matches, match
 from uteroseg.dataset.participants import MISSING, REAL, Participant, require_cohort_name
 from uteroseg.dataset.store import Dataset, NewCase
 from uteroseg.dataset.visits import Visit
-from uteroseg.dicom.annotation import read_annotation
 from uteroseg.dicom.assemble import Reading, b_value_source, load_study, stack_of
+from uteroseg.dicom.regions import Choice
 from uteroseg.dicom.scan import Scan, scan_folder
 from uteroseg.dicom.studies import FoundStudy, require_studies
 from uteroseg.errors import UserError
 from uteroseg.imaging.measure import volume_ml
-from uteroseg.imaging.resample import resample_mask
-from uteroseg.imaging.study import DwiStudy, Mask
+from uteroseg.imaging.study import DwiStudy
 
 Status = Literal["readable", "added", "mask added", "present", "failed"]
 
@@ -40,8 +40,14 @@ class Outcome:
         None where it failed, or was only looked at.
     b_values : tuple of float
     b_value_source : str
-    mask_ml : float, optional
-        Volume of the annotation on the study's grid, mL.
+    annotation : Path, optional
+        The file that its mask comes from.
+    mask_ml, outside_ml : float, optional
+        Volume of the annotation on the study's grid, and of what was drawn outside it, mL.
+    annotation_source : str
+        What it was drawn on.
+    registration : mapping, optional
+        How the patient was found to have moved between that and the study.
     left_out : tuple of str
         b-values that are not whole and were left out, with the reason.
     error : str
@@ -53,7 +59,11 @@ class Outcome:
     case: CaseId | None = None
     b_values: tuple[float, ...] = ()
     b_value_source: str = ""
+    annotation: Path | None = None
     mask_ml: float | None = None
+    outside_ml: float | None = None
+    annotation_source: str = ""
+    registration: Mapping[str, Any] | None = None
     left_out: tuple[str, ...] = ()
     error: str = ""
 
@@ -70,10 +80,11 @@ def find(source: Path) -> tuple[tuple[FoundStudy, ...], Scan]:
     return require_studies(scan, source), scan
 
 
-def preview(found: FoundStudy, reading: Reading) -> Outcome:
+def preview(found: FoundStudy, reading: Reading, matches: Matches | None = None) -> Outcome:
     """What would become of a study, from its headers (pixels only where their order must tell b-values)."""
     try:
         stack = stack_of(found.dwi, reading)
+        annotation = matches.of(found) if matches else None
     except UserError as error:
         return Outcome(found, "failed", error=str(error))
     return Outcome(
@@ -81,6 +92,7 @@ def preview(found: FoundStudy, reading: Reading) -> Outcome:
         "readable",
         b_values=stack.b_values,
         b_value_source=b_value_source(stack),
+        annotation=annotation.mask if annotation else None,
         left_out=_left_out(stack.left_out),
     )
 
@@ -91,13 +103,17 @@ def ingest(
     *,
     cohort: str,
     annotations: Path | None = None,
+    choice: Choice | None = None,
+    register: bool = False,
     reading: Reading | None = None,
     link: Path | None = None,
     on_study: Callable[[int, int], None] = lambda done, total: None,
+    on_mask: Callable[[CaseId, DwiStudy, Arrived], None] = lambda case, study, arrived: None,
+    on_unused: Callable[[UserError], None] = lambda error: None,
 ) -> list[Outcome]:
     """Add every diffusion study below a folder to a dataset; one bad study never stops the others.
 
-    A study that is there already is left as it is; if it has no mask and the table names one, it gets it.
+    A study that is there already is left as it is; if it has no mask and there is an annotation, it gets it.
     Where no study can enter a new dataset, none is made.
 
     Parameters
@@ -108,13 +124,22 @@ def ingest(
     cohort : str
         Of the patients found.
     annotations : Path, optional
-        A table ``study,mask,label``; masks on another grid are moved to the study's.
+        A table ``study,mask,label``; or a file or folder of DICOM SEG and RTSTRUCT, which say themselves
+        which study they belong to. Masks on another grid are moved to the study's.
+    choice : Choice, optional
+        Which region of an annotation is the tumour, unless the table says it.
+    register : bool
+        Find how the patient moved between the series that was drawn on and the study.
     reading : Reading, optional
         How studies are read, where their files leave a choice.
     link : Path, optional
         A table outside the dataset that is to tell which case is which patient and study.
     on_study : callable
         Told how many studies are done, and how many there are.
+    on_mask : callable
+        Given each case that got a mask, with its study and how the mask came about.
+    on_unused : callable
+        Told why an annotation file belongs to no study.
 
     Raises
     ------
@@ -125,14 +150,15 @@ def ingest(
     require_cohort_name(cohort)
     if link:
         require_outside(link, root)
-    rows = read_annotations(annotations) if annotations else []
     studies, _ = find(source)
-    _require_known_studies(rows, studies, source)
+    matches = match(annotations, studies, source, choice or Choice()) if annotations else Matches({})
     new = [path for path in (root, key_file(root)) if not path.exists()]
     dataset = Dataset.open_or_create(root)
     has_real_patients = any(p.source in REAL for p in dataset.participants.values())
     pseudonyms = Pseudonyms.for_dataset(root, is_new=not has_real_patients)
-    intake = _Intake(dataset, cohort, pseudonyms, rows, source, reading or Reading(), _several_dates(studies))
+    intake = _Intake(
+        dataset, cohort, pseudonyms, matches, register, reading or Reading(), _several_dates(studies), on_mask
+    )
     outcomes = []
     for number, found in enumerate(studies, start=1):
         try:
@@ -140,6 +166,8 @@ def ingest(
         except UserError as error:
             outcomes.append(Outcome(found, "failed", error=str(error)))
         on_study(number, len(studies))
+    for reason in matches.unused:
+        on_unused(reason)
     if root in new and not dataset.cases():
         _remove(new)
     if link:
@@ -171,19 +199,21 @@ class _Intake:
     dataset: Dataset
     cohort: str
     pseudonyms: Pseudonyms
-    annotations: Sequence[Annotation]
-    source: Path
+    matches: Matches
+    register: bool
     reading: Reading
     several_dates: frozenset[str]
+    on_mask: Callable[[CaseId, DwiStudy, Arrived], None]
 
     def take(self, found: FoundStudy) -> Outcome:
         key = self.pseudonyms.of(found.series_uids)
-        annotation = annotation_of(found, self.annotations, self.source)
+        annotation = self.matches.of(found)
         present = self.dataset.find(key)
         if present and (annotation is None or self.dataset.has_mask(present)):
             return Outcome(found, "present", present)
         study = self.dataset.load_study(present) if present else load_study(found.used, self.reading)
-        mask, sidecar = mask_for(study, annotation) if annotation else (None, {})
+        arrived = arrive(annotation, found, study, with_registration=self.register) if annotation else None
+        mask, sidecar = (arrived.mask, arrived.sidecar) if arrived else (None, {})
         if present and mask:
             self.dataset.add_mask(present, mask, sidecar)
         participant = Participant(
@@ -202,13 +232,20 @@ class _Intake:
             visit=self._visit(found),
             with_adc=True,
         )
+        case = present or self.dataset.add(new)
+        if arrived:
+            self.on_mask(case, study, arrived)
         return Outcome(
             found=found,
             status="mask added" if present else "added",
-            case=present or self.dataset.add(new),
+            case=case,
             b_values=study.b_values,
             b_value_source=str(study.acquisition.get("b_value_source")),
+            annotation=annotation.mask if annotation else None,
             mask_ml=volume_ml(mask) if mask else None,
+            outside_ml=arrived.outside_ml if arrived else None,
+            annotation_source=arrived.source if arrived else "",
+            registration=arrived.registration if arrived else None,
             left_out=_left_out(study.acquisition.get("b_values_left_out", {})),
         )
 
@@ -222,26 +259,3 @@ class _Intake:
 
 def _left_out(reasons: Mapping[float, str] | Mapping[str, str]) -> tuple[str, ...]:
     return tuple(f"b {float(b):g}: {reason}" for b, reason in reasons.items())
-
-
-def mask_for(study: DwiStudy, annotation: Annotation) -> tuple[Mask, dict[str, object]]:
-    """The annotation on the study's grid, with its sidecar."""
-    drawn = read_annotation(annotation.mask, label=annotation.label)
-    moved = drawn.geometry.difference(study.geometry) is not None
-    mask = resample_mask(drawn, study.geometry)
-    return mask, {
-        "annotation_source": "another grid" if moved else "DWI",
-        "volume_ml_as_drawn": round(volume_ml(drawn), 3),
-        "volume_ml": round(volume_ml(mask), 3),
-        "tool": "unknown",
-    }
-
-
-def _require_known_studies(rows: Sequence[Annotation], studies: Sequence[FoundStudy], source: Path) -> None:
-    unknown = [row.study for row in rows if not any(row.belongs_to(found, source) for found in studies)]
-    if unknown:
-        raise UserError(
-            f"The annotation table names studies that are not below {source}: {', '.join(unknown[:5])}.",
-            expected="a StudyInstanceUID or folder of a diffusion study that was found.",
-            fix="correct the column 'study'; 'uteroseg ingest --dry-run' lists what was found.",
-        )

@@ -13,10 +13,7 @@ from enum import StrEnum
 
 from pydicom.dataset import Dataset
 from pydicom.multival import MultiValue
-from pydicom.uid import (
-    MRImageStorage,
-    SegmentationStorage,
-)
+from pydicom.uid import MRImageStorage, RTStructureSetStorage, SegmentationStorage
 
 from uteroseg.dicom.bvalues import BValue, read_b_value
 from uteroseg.dicom.enhanced import MULTI_FRAME, functional_group
@@ -107,7 +104,7 @@ def classify(header: Dataset) -> Classification:
     modality = str(header.get("Modality") or "")
     if sop_class in (SegmentationStorage, LABEL_MAP_SEGMENTATION) or modality == "SEG":
         return Classification(SeriesKind.SEGMENTATION, "segmentation object")
-    if modality == "RTSTRUCT":
+    if sop_class == RTStructureSetStorage or modality == "RTSTRUCT":
         return Classification(SeriesKind.RTSTRUCT, "radiotherapy structure set")
     if sop_class not in _MR_IMAGES:
         return Classification(SeriesKind.OTHER, f"not an MR image ({modality or 'no modality'})")

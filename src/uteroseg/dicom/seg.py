@@ -20,14 +20,17 @@ import numpy as np
 import pydicom
 from pydicom.dataset import Dataset
 from pydicom.sr.codedict import codes
-from pydicom.uid import SegmentationStorage, generate_uid
+from pydicom.uid import generate_uid
 
 from uteroseg import RESEARCH_USE
 from uteroseg.dicom.assemble import Reading, stack_of
-from uteroseg.dicom.classify import LABEL_MAP_SEGMENTATION
+from uteroseg.dicom.classify import SeriesKind
 from uteroseg.dicom.enhanced import is_enhanced, share_constant_groups
-from uteroseg.dicom.frames import Frame
+from uteroseg.dicom.frames import Frame, frames_of
+from uteroseg.dicom.reference import SEGMENTATIONS, read_object, shown
+from uteroseg.dicom.regions import Choice, choose, segments_of
 from uteroseg.dicom.scan import Series
+from uteroseg.dicom.stack import arrange_map
 from uteroseg.dicom.studies import FoundStudy
 from uteroseg.errors import UserError
 from uteroseg.imaging.geometry import Array, Geometry
@@ -71,7 +74,7 @@ def write_seg(
     mask : Mask
         On the study's grid; can be empty.
     source : Series or FoundStudy
-        The diffusion images that the mask belongs to.
+        The diffusion images that the mask belongs to; or a series without b-values, such as T2.
     algorithm_name, algorithm_version : str
         Of the model, for Segmentation Algorithm Identification.
     reading : Reading, optional
@@ -82,28 +85,27 @@ def write_seg(
     UserError
         If the mask is not on the study's grid, or the source cannot be read.
     """
-    dwi = source.dwi if isinstance(source, FoundStudy) else (source,)
-    stack = stack_of(dwi, reading or Reading())
+    geometry, referenced = _images_of(source, reading or Reading())
     mask.geometry.require_same(
-        stack.geometry, what="mask and source images", fix="move the mask to the study's grid first."
+        geometry, what="mask and source images", fix="move the mask to the study's grid first."
     )
-    referenced = [cell[0] for cell in stack.cells[0]]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # highdicom quotes patient names in its warnings
         tumour = _tumour(algorithm_name, algorithm_version)
-        segmentation = _segmentation(mask, stack.geometry, referenced, tumour)
+        segmentation = _segmentation(mask, geometry, referenced, tumour)
     _keep_references(segmentation, referenced)
     _save(segmentation, path)
 
 
-def read_seg(path: Path, *, segment: int | None = None) -> Mask:
-    """Read a BINARY segmentation back on its own grid.
+def read_seg(path: Path, *, choice: Choice | None = None) -> Mask:
+    """Read one segment of a segmentation, on its own grid.
 
     Parameters
     ----------
     path : Path
-    segment : int, optional
-        Segment Number of the tumour; needed where there are several.
+        BINARY, FRACTIONAL (at least one half is the segment) or LABELMAP.
+    choice : Choice, optional
+        Which segment; needed where there are several. Others may overlap it.
 
     Returns
     -------
@@ -113,29 +115,39 @@ def read_seg(path: Path, *, segment: int | None = None) -> Mask:
     Raises
     ------
     UserError
-        If the file is no binary segmentation, holds several segments and none was chosen, or its frames do
-        not form a regular grid.
+        If the file is no segmentation, the choice fits none or several of its segments, or its frames do not
+        form a regular grid.
     """
-    header = _read(path)
-    kind = str(header.get("SegmentationType") or "")
-    if header.get("SOPClassUID") not in (SegmentationStorage, LABEL_MAP_SEGMENTATION) or kind != "BINARY":
+    header = read_object(path)
+    if header.SOPClassUID not in SEGMENTATIONS:
         raise UserError(
-            f"{path} is not a binary segmentation ({kind or header.get('Modality') or 'no modality'}).",
-            expected="a DICOM Segmentation of type BINARY.",
-            fix="export the segmentation as binary DICOM SEG or as NIfTI.",
+            f"{path} is not a segmentation ({header.get('Modality') or 'no modality'}).",
+            expected="a DICOM Segmentation.",
+            fix="name the file that holds the mask.",
         )
-    number = _choose(path, header, segment)
+    with shown(path):
+        number = choose(segments_of(header), choice or Choice(), path).number
     try:
-        volume = hd.seg.Segmentation.from_dataset(header, copy=False).get_volume(
-            segment_numbers=[number], combine_segments=True, atol=_POSITION_TOLERANCE_MM
-        )
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)  # highdicom quotes headers in its warnings
+            volume = hd.seg.Segmentation.from_dataset(header, copy=False).get_volume(
+                segment_numbers=[number], atol=_POSITION_TOLERANCE_MM
+            )
     except Exception as error:  # a damaged file can fail anywhere in highdicom
         raise UserError(
             f"{path}: its frames do not form a volume ({' '.join(str(error).split())}).",
             expected="parallel frames at equal distances, whole.",
             fix="export the segmentation again, or as NIfTI.",
         ) from error
-    return _ascending(np.asarray(volume.array) > 0, np.asarray(volume.affine))
+    return _ascending(np.asarray(volume.array)[..., 0] >= 0.5, np.asarray(volume.affine))
+
+
+def _images_of(source: Series | FoundStudy, reading: Reading) -> tuple[Geometry, Sequence[Frame]]:
+    """The grid, and one image for each slice of it."""
+    if isinstance(source, Series) and source.kind is not SeriesKind.DWI:
+        return arrange_map(frames_of(source), what=source.name)
+    stack = stack_of(source.dwi if isinstance(source, FoundStudy) else (source,), reading)
+    return stack.geometry, [cell[0] for cell in stack.cells[0]]
 
 
 def _segmentation(
@@ -221,39 +233,6 @@ def _save(dataset: Dataset, path: Path) -> None:
     except BaseException:
         Path(name).unlink(missing_ok=True)
         raise
-
-
-def _read(path: Path) -> Dataset:
-    try:
-        return pydicom.dcmread(path)
-    except FileNotFoundError:
-        raise UserError(
-            f"{path} does not exist.", expected="a DICOM file.", fix="check the path for a typing error."
-        ) from None
-    except Exception as error:
-        raise UserError(
-            f"{path} cannot be read as DICOM ({' '.join(str(error).split())}).",
-            expected="a whole DICOM Segmentation.",
-            fix="copy or export the file again.",
-        ) from error
-
-
-def _choose(path: Path, header: Dataset, segment: int | None) -> int:
-    found = {
-        int(s.SegmentNumber): str(s.get("SegmentLabel") or "") for s in header.get("SegmentSequence") or ()
-    }
-    listed = ", ".join(f"{number} {label}".strip() for number, label in found.items()) or "none"
-    if segment is None and len(found) == 1:
-        return next(iter(found))
-    if segment in found:
-        return segment
-    raise UserError(
-        f"{path} holds the segments {listed}."
-        if segment is None
-        else f"{path} has no segment {segment}, it holds {listed}.",
-        expected="one segment, the tumour's.",
-        fix="say which segment number is the tumour (column 'label' of the annotation table).",
-    )
 
 
 def _ascending(data: Array, affine: Array) -> Mask:

@@ -110,9 +110,10 @@ class Predictions:
         """
         path = self.file(case)
         if path.suffix == ".dcm":
+            from uteroseg.dicom.regions import Choice
             from uteroseg.dicom.seg import read_seg  # highdicom takes half a second to import
 
-            return read_seg(path, segment=self.label)
+            return read_seg(path, choice=Choice(number=self.label))
         if self.label is None:
             return _binary(path)
         mask = read_mask(path, self.label)

@@ -232,7 +232,7 @@ class ExperimentConfig(_Value):
 
 
 def load_config(name: str) -> ExperimentConfig:
-    """Read an experiment's file, or one of `SHIPPED` by its name.
+    """Read an experiment's file, or one of `SHIPPED` by its name: then datasets lie in the current folder.
 
     Raises
     ------
@@ -247,8 +247,9 @@ def load_config(name: str) -> ExperimentConfig:
             fix="correct the name.",
         )
     file = read_yaml(path)
+    beside = Path.cwd() if name in SHIPPED else path.resolve().parent
     try:
-        config = ExperimentConfig.model_validate(file.values, context=path.resolve().parent)
+        config = ExperimentConfig.model_validate(file.values, context=beside)
     except ValidationError as error:
         problem = error.errors(include_url=False)[0]
         keys = problem["loc"]

@@ -5,9 +5,8 @@ own, and one that went wrong would tear slices apart. Motion between slices and 
 
 References
 ----------
-Normalised mutual information, which needs no relation between the contrasts: Studholme C et al., Pattern
-Recognition 1999;32:71–86. Its bias towards the grid, and samples off the grid against it: Tsao J, IEEE Trans
-Med Imaging 2003;22:1107–1118.
+Normalised mutual information (`uteroseg.imaging.likeness`) needs no relation between the contrasts. Its bias
+towards the grid, and samples off the grid against it: Tsao J, IEEE Trans Med Imaging 2003;22:1107–1118.
 """
 
 from __future__ import annotations
@@ -20,6 +19,7 @@ import numpy as np
 from scipy import ndimage, optimize
 
 from uteroseg.imaging.geometry import Array
+from uteroseg.imaging.likeness import bins_of, body_of, likeness, normalised, smoothed
 from uteroseg.imaging.study import DwiStudy
 
 METHOD = "rigid in plane, one transform per b-value; normalised mutual information; cubic spline"
@@ -28,10 +28,7 @@ _LEAST_MOTION_MM, _LEAST_MOTION_PIXELS = 1.0, 0.5
 _LARGEST_DOUBT = 1 / 3
 _LEVELS = ((8.0, 10_000, 4.0), (3.0, 40_000, 1.0))  # smoothing (FWHM, mm), samples, first step (mm)
 _PRECISION_MM = 0.03
-_BINS = 32
-_BODY_FWHM_MM, _BODY_LEVEL = 6.0, 0.15
 _MARGIN_MM = 10.0
-_FWHM_PER_SIGMA = 2.355
 
 
 @dataclass(frozen=True)
@@ -83,10 +80,9 @@ def align(study: DwiStudy) -> tuple[DwiStudy, dict[str, Any]]:
         ``displacement_mm`` (root mean square in the body) and whether it was ``applied``.
     """
     _, *spacing = study.geometry.spacing
-    threshold = max(_LEAST_MOTION_MM, _LEAST_MOTION_PIXELS * max(spacing))
     reference, signal, images = study.signal[0], study.signal, []
     for index, b_value in enumerate(study.b_values[1:], 1):
-        motion, displacement, applied = _judged(reference, study.signal[index], spacing, threshold)
+        motion, displacement, applied = judged_motion(reference, study.signal[index], spacing)
         if applied:
             signal = signal.copy() if signal is study.signal else signal
             signal[index] = undo(study.signal[index], motion, spacing)
@@ -96,7 +92,7 @@ def align(study: DwiStudy) -> tuple[DwiStudy, dict[str, Any]]:
     record = {
         "method": METHOD,
         "reference_b_value": study.b_values[0],
-        "threshold_mm": round(threshold, 3),
+        "threshold_mm": round(_threshold(spacing), 3),
         "images": images,
     }
     return (study if signal is study.signal else replace(study, signal=signal)), record
@@ -111,17 +107,17 @@ def find_motion(reference: Array, image: Array, spacing: Sequence[float]) -> Mot
     spacing : sequence of float
         Distance between rows and between columns, mm.
     """
-    body = _body(reference, spacing)
+    body = body_of(reference, spacing)
     if not body.any() or not image[body].any():
         return Motion()
     radius = float(np.sqrt((_points(body, spacing) ** 2).sum(axis=1).mean()))
     found = np.zeros(3)  # mm: shifts, and what the rotation moves a point of the body
     for fwhm, count, step in _LEVELS:
-        likeness = _Likeness.of(reference, image, body, spacing, fwhm=fwhm, count=count)
+        measure = _Likeness.of(reference, image, body, spacing, fwhm=fwhm, count=count)
         found = optimize.minimize(
             _unlikeness,
             found,
-            args=(likeness, radius),
+            args=(measure, radius),
             method="Nelder-Mead",
             options={
                 "initial_simplex": found + step * np.vstack([np.zeros(3), np.eye(3)]),
@@ -170,14 +166,14 @@ class _Likeness:
         index = np.stack(np.unravel_index(chosen, body.shape)).astype(np.float64)
         index[1:] += rng.uniform(-0.5, 0.5, (2, len(chosen)))
         at_samples = ndimage.map_coordinates(
-            _normalised(_smoothed(reference, spacing, fwhm), body), index, order=1, mode="nearest"
+            normalised(smoothed(reference, spacing, fwhm), body), index, order=1, mode="nearest"
         )
         scale, centre = np.array(spacing), (np.array(body.shape[1:]) - 1) / 2
         return cls(
             points=(index[1:].T - centre) * scale,
             slices=index[0],
-            reference_bins=np.minimum((at_samples * _BINS).astype(int), _BINS - 1),
-            image=_normalised(_smoothed(image, spacing, fwhm), body),
+            reference_bins=bins_of(at_samples),
+            image=normalised(smoothed(image, spacing, fwhm), body),
             spacing=scale,
         )
 
@@ -185,20 +181,12 @@ class _Likeness:
         centre = (np.array(self.image.shape[1:]) - 1) / 2
         rows, columns = (motion.moved(self.points) / self.spacing + centre).T
         values = ndimage.map_coordinates(self.image, (self.slices, rows, columns), order=1, mode="nearest")
-        position = values * (_BINS - 1)  # each value is shared between two bins, so that this is continuous
-        lower = np.minimum(position.astype(int), _BINS - 2)
-        share, cell = position - lower, self.reference_bins * _BINS + lower
-        counts = np.bincount(cell, 1 - share, _BINS**2) + np.bincount(cell + 1, share, _BINS**2)
-        joint = counts.reshape(_BINS, _BINS) / len(values)
-        together = _entropy(joint)
-        apart = _entropy(joint.sum(axis=0)) + _entropy(joint.sum(axis=1))
-        return apart / together if together > 0 else 1.0
+        return likeness(self.reference_bins, values)
 
 
-def _judged(
-    reference: Array, image: Array, spacing: Sequence[float], threshold: float
-) -> tuple[Motion, float, bool]:
+def judged_motion(reference: Array, image: Array, spacing: Sequence[float]) -> tuple[Motion, float, bool]:
     """An image's motion, how far it takes the body (mm), and whether that is enough and beyond doubt."""
+    threshold = _threshold(spacing)
     motion = find_motion(reference, image, spacing)
     displacement = _apart(motion, Motion(), reference, spacing)
     applied = displacement > threshold
@@ -208,16 +196,20 @@ def _judged(
     return motion, displacement, applied
 
 
+def _threshold(spacing: Sequence[float]) -> float:
+    return max(_LEAST_MOTION_MM, _LEAST_MOTION_PIXELS * max(spacing))
+
+
 def _apart(one: Motion, other: Motion, reference: Array, spacing: Sequence[float]) -> float:
     """Root mean square distance, mm, between where two motions take the body."""
-    points = _points(_body(reference, spacing), spacing)
+    points = _points(body_of(reference, spacing), spacing)
     if not len(points):
         return 0.0
     return float(np.sqrt(((one.moved(points) - other.moved(points)) ** 2).sum(axis=1).mean()))
 
 
-def _unlikeness(found: Array, likeness: _Likeness, radius: float) -> float:
-    return -likeness(_motion(found, radius))
+def _unlikeness(found: Array, measure: _Likeness, radius: float) -> float:
+    return -measure(_motion(found, radius))
 
 
 def _motion(found: Array, radius: float) -> Motion:
@@ -225,26 +217,6 @@ def _motion(found: Array, radius: float) -> Motion:
     return Motion(rows, columns, float(np.rad2deg(along_arc / radius)))
 
 
-def _body(reference: Array, spacing: Sequence[float]) -> Array:
-    smooth = _smoothed(reference, spacing, _BODY_FWHM_MM)
-    return np.asarray(smooth > _BODY_LEVEL * np.percentile(smooth, 98))
-
-
 def _points(body: Array, spacing: Sequence[float]) -> Array:
     """Row and column of the body's voxels, mm from the slice's centre."""
     return (np.argwhere(body)[:, 1:] - (np.array(body.shape[1:]) - 1) / 2) * spacing
-
-
-def _smoothed(image: Array, spacing: Sequence[float], fwhm: float) -> Array:
-    sigma = [fwhm / _FWHM_PER_SIGMA / mm for mm in spacing]
-    return np.asarray(ndimage.gaussian_filter(image.astype(np.float32), (0, *sigma)))
-
-
-def _normalised(image: Array, body: Array) -> Array:
-    """0–1, as a square root: bright water must not leave one bin for everything else."""
-    return np.asarray(np.sqrt(np.clip(image / max(np.percentile(image[body], 99.5), 1e-9), 0, 1)))
-
-
-def _entropy(probability: Array) -> float:
-    positive = probability[probability > 0]
-    return float(-(positive * np.log(positive)).sum())

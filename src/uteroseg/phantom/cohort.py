@@ -23,8 +23,9 @@ from uteroseg.imaging.study import Mask
 from uteroseg.phantom.acquisition import DEFAULT, Acquisition
 from uteroseg.phantom.patient import VirtualPatient, simulate_patient
 from uteroseg.phantom.person import Cohort, tumour_free
-from uteroseg.phantom.presets import Encoding
+from uteroseg.phantom.presets import Encoding, T2Annotation
 from uteroseg.phantom.reader import READER, case_dsc, require_dsc, second_reader
+from uteroseg.phantom.t2 import T2Image, simulate_t2
 from uteroseg.pool import over_cores
 
 COHORTS: tuple[Cohort, ...] = get_args(Cohort)
@@ -50,6 +51,8 @@ class Settings:
         Contrasts beyond what is realistic.
     encoding : {"classic", "enhanced"}
         Of DICOM files.
+    t2_annotation : {"rtstruct", "seg"}, optional
+        How the tumour is drawn on a T2 series that is written with the DICOM files; None for no T2 series.
 
     Raises
     ------
@@ -64,10 +67,14 @@ class Settings:
     reader_dsc: float | None = None
     randomise: bool = False
     encoding: Encoding = "classic"
+    t2_annotation: T2Annotation | None = None
 
     def __post_init__(self) -> None:
         _require_one_of(self.cohort, COHORTS, "cohort of virtual patients", "--cohort")
         _require_one_of(self.encoding, get_args(Encoding), "DICOM encoding", "--encoding")
+        if self.t2_annotation is not None:
+            kinds = get_args(T2Annotation)
+            _require_one_of(self.t2_annotation, kinds, "annotation on a T2 series", "--annotate-t2")
         if self.seed < 0:
             raise UserError(f"The seed is {self.seed}.", expected="0 or more.", fix="correct --seed.")
         if not (math.isfinite(self.tumour_free) and 0 <= self.tumour_free < 1):
@@ -123,6 +130,7 @@ def simulate_cohort(
     randomise: bool = False,
     dicom: Path | None = None,
     encoding: str = "classic",
+    t2_annotation: str | None = None,
     workers: int | None = None,
     on_case: Callable[[int], None] = lambda done: None,
 ) -> Simulated:
@@ -138,7 +146,7 @@ def simulate_cohort(
     cohort : {"cervical", "uterine"}
     cases, seed : int
         Patient 7 of a seed is the same however many are made.
-    acquisition, tumour_free, reader_dsc, randomise, encoding
+    acquisition, tumour_free, reader_dsc, randomise, encoding, t2_annotation
         As of `Settings`.
     dicom : Path, optional
         Also write each patient's images and mask below this folder as DICOM, one folder per patient.
@@ -154,7 +162,14 @@ def simulate_cohort(
         nothing is written then.
     """
     settings = Settings(
-        cast(Cohort, cohort), seed, acquisition, tumour_free, reader_dsc, randomise, cast(Encoding, encoding)
+        cast(Cohort, cohort),
+        seed,
+        acquisition,
+        tumour_free,
+        reader_dsc,
+        randomise,
+        cast(Encoding, encoding),
+        cast(T2Annotation | None, t2_annotation),
     )
     if cases < 1:
         raise UserError(
@@ -205,6 +220,7 @@ def _make(index: int, *, settings: Settings, dicom: Path | None) -> _Made:
     if dicom and _lacks_dicom(settings, dicom, index):
         from uteroseg.phantom.dicom_files import write_dicom
 
+        t2 = _t2_of(patient, index, settings) if settings.t2_annotation else None
         write_dicom(
             patient.study,
             _scan_folder(settings, dicom, index),
@@ -213,9 +229,22 @@ def _make(index: int, *, settings: Settings, dicom: Path | None) -> _Made:
             seed=settings.seed,
             mask=patient.mask,
             encoding=settings.encoding,
+            t2=t2,
+            t2_annotation=settings.t2_annotation or "rtstruct",
         )
     share = patient.person.share_within(patient.mask.geometry)
     return _Made(index, patient, _second(patient.mask, index, settings), share)
+
+
+def _t2_of(patient: VirtualPatient, index: int, settings: Settings) -> T2Image:
+    return simulate_t2(
+        settings.cohort,
+        index,
+        seed=settings.seed,
+        dwi=patient.study.geometry,
+        t2_factor=settings.acquisition.t2_factor,
+        with_tumour=not settings.without_tumour(index),
+    )
 
 
 def _new_case(made: _Made, settings: Settings) -> NewCase:
@@ -283,7 +312,8 @@ def _require_same_reader(dataset: Dataset, settings: Settings, known: Mapping[in
 
 def _scan_folder(settings: Settings, dicom: Path, index: int) -> Path:
     ending = "" if settings.encoding == "classic" else f"-{settings.encoding}"
-    return dicom / (settings.study_key(index) + ending)
+    drawn = f"-t2-{settings.t2_annotation}" if settings.t2_annotation else ""
+    return dicom / (settings.study_key(index) + ending + drawn)
 
 
 def _lacks_dicom(settings: Settings, dicom: Path | None, index: int) -> bool:

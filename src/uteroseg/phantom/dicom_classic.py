@@ -8,12 +8,14 @@ DICOM PS3.3 A.4 (MR Image IOD), C.7.6.2 (Image Plane), C.8.3.1 (MR Image).
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from pydicom.dataset import FileDataset
 from pydicom.uid import MRImageStorage
 
 from uteroseg.phantom.dialects import Stored
 from uteroseg.phantom.dicom_series import DATE, TIME, ImageSeries, decimal, set_pixels, window
+from uteroseg.phantom.t2 import ECHO_TIME_MS
 
 
 def write_classic(series: ImageSeries, folder: Path) -> None:
@@ -29,13 +31,29 @@ def write_classic(series: ImageSeries, folder: Path) -> None:
 
 def _common(series: ImageSeries, volume: Stored) -> FileDataset:
     """What the images of one volume share: to make each anew would take most of the time."""
-    dataset, dialect = series.new_file(MRImageStorage), series.dialect
+    dataset = series.new_file(MRImageStorage)
     dataset.update(series.measures())
     values = {
-        "ImageType": list(dialect.adc_type if series.is_map else dialect.dwi_type),
         "AcquisitionDate": DATE,
         "AcquisitionTime": TIME,
         "MRAcquisitionType": "2D",
+        "ImagedNucleus": "1H",
+        "EchoNumbers": "1",
+        "InPlanePhaseEncodingDirection": "ROW",
+        "AcquisitionNumber": "1",
+        "ImageOrientationPatient": series.orientation(),
+        **(_SPIN_ECHO if series.is_t2 else _echo_planar(series)),
+    }
+    for keyword, value in values.items():
+        setattr(dataset, keyword, value)
+    if not series.is_t2:
+        series.dialect.mark(dataset, volume)
+    return dataset
+
+
+def _echo_planar(series: ImageSeries) -> dict[str, Any]:
+    return {
+        "ImageType": list(series.dialect.adc_type if series.is_map else series.dialect.dwi_type),
         "ScanningSequence": "EP",
         "SequenceVariant": ["SK", "SP"],
         "ScanOptions": ["PFP", "FS"],
@@ -43,21 +61,26 @@ def _common(series: ImageSeries, volume: Stored) -> FileDataset:
         "EchoTime": decimal(series.echo_time_ms()),
         "NumberOfAverages": "4",
         "EchoTrainLength": "64",
-        "ImagedNucleus": "1H",
-        "EchoNumbers": "1",
         "FlipAngle": "90",
-        "InPlanePhaseEncodingDirection": "ROW",
-        "AcquisitionNumber": "1",
-        "ImageOrientationPatient": series.orientation(),
     }
-    for keyword, value in values.items():
-        setattr(dataset, keyword, value)
-    dialect.mark(dataset, volume)
-    return dataset
+
+
+_SPIN_ECHO: dict[str, Any] = {
+    "ImageType": ["ORIGINAL", "PRIMARY", "M", "ND"],
+    "ScanningSequence": "SE",
+    "SequenceVariant": ["SK", "SP", "OSP"],
+    "ScanOptions": "",
+    "RepetitionTime": "5000",
+    "EchoTime": decimal(ECHO_TIME_MS),
+    "NumberOfAverages": "2",
+    "EchoTrainLength": "17",
+    "FlipAngle": "150",
+}
+"""Of the T2 series; no fat suppression."""
 
 
 def _set_slice(dataset: FileDataset, series: ImageSeries, volume: Stored, index: int, number: int) -> None:
-    geometry = series.study.geometry
+    geometry = series.geometry
     series.set_instance(dataset, number)
     dataset.ImagePositionPatient = series.position(index)
     dataset.SliceLocation = decimal(float(geometry.to_patient((index, 0, 0)) @ geometry.normal))

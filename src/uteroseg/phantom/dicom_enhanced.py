@@ -140,7 +140,7 @@ def _shared(series: ImageSeries, image_type: Sequence[str]) -> Dataset:
     shared = Dataset()
     for keyword, values in _SHARED.items():
         setattr(shared, keyword, [_item(**values)])
-    _, rows, columns = series.study.geometry.shape
+    _, rows, columns = series.geometry.shape
     shared.MRTimingAndRelatedParametersSequence = [_timing()]
     shared.MRFOVGeometrySequence = [
         _item(

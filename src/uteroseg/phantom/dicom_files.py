@@ -6,15 +6,19 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import get_args
 
+import numpy as np
+
 from uteroseg.errors import UserError
 from uteroseg.files import staged_folder
 from uteroseg.imaging.study import DwiStudy, Mask
-from uteroseg.phantom.dialects import Vendor, dialect_of, vendor_of
+from uteroseg.phantom.dialects import Stored, Vendor, dialect_of, vendor_of
 from uteroseg.phantom.dicom_classic import write_classic
 from uteroseg.phantom.dicom_enhanced import write_enhanced
-from uteroseg.phantom.dicom_masks import write_mask
+from uteroseg.phantom.dicom_masks import CONTOUR_FILE, write_mask
+from uteroseg.phantom.dicom_rtstruct import TUMOUR_COLOUR, TUMOUR_NAME, Roi, write_rtstruct
 from uteroseg.phantom.dicom_series import Identity, ImageSeries
-from uteroseg.phantom.presets import Encoding
+from uteroseg.phantom.presets import Encoding, T2Annotation
+from uteroseg.phantom.t2 import T2Image
 
 _WRITERS: dict[str, Callable[[ImageSeries, Path], None]] = {
     "classic": write_classic,
@@ -33,8 +37,13 @@ def write_dicom(
     vendor: Vendor | None = None,
     encoding: Encoding = "classic",
     adc: bool = True,
+    t2: T2Image | None = None,
+    t2_annotation: T2Annotation = "rtstruct",
 ) -> None:
     """Write one patient: ``dwi/``, ``adc/`` and ``seg.dcm``; the same arguments give the same bytes.
+
+    With a T2 series there is ``t2/`` too, in classic files, and the tumour is drawn on it instead:
+    ``rtstruct.dcm`` or ``seg.dcm``.
 
     Parameters
     ----------
@@ -57,6 +66,10 @@ def write_dicom(
     adc : bool
         Also write the scanner's ADC map: the study's own, or the one that its signal gives.
 
+    t2 : T2Image, optional
+    t2_annotation : {"rtstruct", "seg"}
+        How the tumour is drawn on the T2.
+
     Raises
     ------
     UserError
@@ -68,17 +81,32 @@ def write_dicom(
     """
     vendor = vendor or vendor_of(study)
     dialect, write = dialect_of(vendor), _writer(encoding)
-    identity = Identity(patient_id, study_id, seed, f"{vendor} {encoding}")
-    series = [ImageSeries(study, identity, dialect, "dwi", dialect.store(study.signal, study.b_values))]
+    drawn = f" t2 {t2_annotation}" if t2 else ""
+    identity = Identity(patient_id, study_id, seed, f"{vendor} {encoding}{drawn}")
+    scan = (study.geometry, study.acquisition, identity, dialect)
+    series = [ImageSeries(*scan, "dwi", dialect.store(study.signal, study.b_values))]
     if adc:
         values = study.fit().adc if study.scanner_adc is None else study.scanner_adc
-        series.append(ImageSeries(study, identity, dialect, "adc", (dialect.store_adc(values),)))
+        series.append(ImageSeries(*scan, "adc", (dialect.store_adc(values),)))
     with staged_folder(folder) as stage:
         for one in series:
             (stage / one.name).mkdir()
             write(one, stage / one.name)
-        if mask is not None:
+        if t2 is not None:
+            volume = Stored(t2.signal.astype(np.uint16), None)
+            _write_t2(t2, t2_annotation, stage, ImageSeries(t2.geometry, *scan[1:], "t2", (volume,)))
+        elif mask is not None:
             write_mask(mask, stage, identity)
+
+
+def _write_t2(t2: T2Image, annotation: T2Annotation, folder: Path, series: ImageSeries) -> None:
+    (folder / series.name).mkdir()
+    write_classic(series, folder / series.name)
+    if annotation == "seg":
+        write_mask(t2.mask, folder, series.identity)
+    else:
+        drawn = Roi(TUMOUR_NAME, TUMOUR_COLOUR, t2.coverage)
+        write_rtstruct(folder / CONTOUR_FILE, [drawn], series)
 
 
 def _writer(encoding: str) -> Callable[[ImageSeries, Path], None]:

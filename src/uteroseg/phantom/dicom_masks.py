@@ -1,4 +1,4 @@
-"""The true masks of virtual patients as DICOM SEG, and the table that tells `ingest` whose they are.
+"""The true masks of virtual patients as DICOM, and the table that tells `ingest` whose they are.
 
 References
 ----------
@@ -14,6 +14,7 @@ from pathlib import Path
 import pydicom
 from pydicom.dataset import Dataset
 
+from uteroseg.dicom.classify import SeriesKind
 from uteroseg.dicom.scan import scan_folder
 from uteroseg.dicom.studies import require_studies
 from uteroseg.errors import UserError
@@ -22,9 +23,11 @@ from uteroseg.imaging.study import Mask
 from uteroseg.phantom.dicom_series import DATE, TIME, Identity
 
 MASK_FILE = "seg.dcm"
+CONTOUR_FILE = "rtstruct.dcm"
 TABLE = "annotations.csv"
 READER = "simulation"
 
+_LABELS = {MASK_FILE: "1", CONTOUR_FILE: ""}
 _COLUMNS = ["study", "mask", "label"]
 _OWN_UIDS = ("DimensionOrganizationUID", "TrackingUID")
 _WRITTEN_ON = {
@@ -39,6 +42,8 @@ _WRITTEN_ON = {
 def write_mask(mask: Mask, folder: Path, identity: Identity) -> None:
     """Write a mask as ``seg.dcm`` into the folder that holds its series; the same mask gives the same bytes.
 
+    It belongs to the T2 images where there are any, otherwise to the diffusion images.
+
     Raises
     ------
     UserError
@@ -47,8 +52,9 @@ def write_mask(mask: Mask, folder: Path, identity: Identity) -> None:
     from uteroseg.dicom.seg import write_seg  # highdicom takes half a second to import
 
     (found,) = require_studies(scan_folder(folder), folder)
+    source = next((series for series in found.others if series.kind is SeriesKind.T2), found)
     path = folder / MASK_FILE
-    write_seg(path, mask, found, algorithm_name=READER, algorithm_version="1")
+    write_seg(path, mask, source, algorithm_name=READER, algorithm_version="1")
     dataset = pydicom.dcmread(path)
     _name_the_reader(dataset)
     _make_reproducible(dataset, identity)
@@ -68,11 +74,11 @@ def list_masks(root: Path) -> None:
     path = root / TABLE
     rows = _rows(path)
     listed = {row["study"] for row in rows}
-    studies = sorted(mask.parent.name for mask in root.glob(f"[!.]*/{MASK_FILE}"))
+    masks = sorted(mask for name in _LABELS for mask in root.glob(f"[!.]*/{name}"))
     new = [
-        {"study": study, "mask": f"{study}/{MASK_FILE}", "label": "1"}
-        for study in studies
-        if study not in listed
+        {"study": mask.parent.name, "mask": f"{mask.parent.name}/{mask.name}", "label": _LABELS[mask.name]}
+        for mask in masks
+        if mask.parent.name not in listed
     ]
     if new:
         text = io.StringIO()

@@ -7,18 +7,22 @@ DICOM PS3.3 C.7.1.1 (Patient), C.7.2.1 (General Study), C.7.3.1 (General Series)
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from pydicom.dataset import Dataset, FileDataset, FileMetaDataset
 from pydicom.uid import UID, ExplicitVRLittleEndian, generate_uid
 
 from uteroseg.dicom.acquisition import manufacturer_name
-from uteroseg.imaging.geometry import Array
-from uteroseg.imaging.study import DwiStudy
+from uteroseg.imaging.geometry import Array, Geometry
 from uteroseg.phantom.dialects import Dialect, Stored
 
 DATE, TIME = "20200101", "120000"
+
+_T2_NAME = "virtual t2_tse_{}"
+_NUMBERS = {"t2": "4", "dwi": "5", "adc": "6"}
 
 
 @dataclass(frozen=True)
@@ -53,15 +57,17 @@ class ImageSeries:
 
     Parameters
     ----------
-    study : DwiStudy
-        Its grid and its acquisition.
+    geometry : Geometry
+    acquisition : mapping
+        Scanner fields of the study, under their BIDS names.
     identity : Identity
     dialect : Dialect
-    name : {"dwi", "adc"}
+    name : {"dwi", "adc", "t2"}
     volumes : tuple of Stored
     """
 
-    study: DwiStudy
+    geometry: Geometry
+    acquisition: Mapping[str, Any]
     identity: Identity
     dialect: Dialect
     name: str
@@ -72,28 +78,33 @@ class ImageSeries:
         """Whether it is the ADC map."""
         return self.name == "adc"
 
+    @property
+    def is_t2(self) -> bool:
+        """Whether it is the T2 series."""
+        return self.name == "t2"
+
     def position(self, index: int) -> list[str]:
         """Image Position (Patient) of a slice."""
-        return [decimal(float(v)) for v in self.study.geometry.to_patient((index, 0, 0))]
+        return [decimal(float(v)) for v in self.geometry.to_patient((index, 0, 0))]
 
     def orientation(self) -> list[str]:
         """Image Orientation (Patient)."""
-        _, row_mm, column_mm = self.study.geometry.spacing
-        affine = self.study.geometry.affine
+        _, row_mm, column_mm = self.geometry.spacing
+        affine = self.geometry.affine
         cosines = np.concatenate([affine[:3, 2] / column_mm, affine[:3, 1] / row_mm])
         return [decimal(float(v)) for v in cosines]
 
     def measures(self) -> Dataset:
         """Pixel Spacing, Slice Thickness and Spacing Between Slices."""
-        slice_mm, row_mm, column_mm = self.study.geometry.spacing
+        slice_mm, row_mm, column_mm = self.geometry.spacing
         measures = Dataset()
         measures.SliceThickness = measures.SpacingBetweenSlices = decimal(slice_mm)
         measures.PixelSpacing = [decimal(row_mm), decimal(column_mm)]
         return measures
 
     def echo_time_ms(self) -> float:
-        """The simulated echo time, 70 ms where none was."""
-        return float(self.study.acquisition.get("EchoTime", 0.07)) * 1000
+        """The simulated echo time of the diffusion images, 70 ms where none was."""
+        return float(self.acquisition.get("EchoTime", 0.07)) * 1000
 
     def new_file(self, sop_class: UID) -> FileDataset:
         """Start a file: everything but the image, its type, its number and its place."""
@@ -106,55 +117,68 @@ class ImageSeries:
         self._describe_pixels(dataset)
         return dataset
 
+    def instance_uid(self, number: int) -> UID:
+        """SOP Instance UID of the file of this number."""
+        return self.identity.uid(f"{self.name} {number}")
+
     def set_instance(self, dataset: FileDataset, number: int) -> None:
         """Give a file its number and its UID."""
-        uid = self.identity.uid(f"{self.name} {number}")
+        uid = self.instance_uid(number)
         dataset.InstanceNumber, dataset.SOPInstanceUID = str(number), uid
         dataset.file_meta.MediaStorageSOPInstanceUID = uid
 
-    def _describe(self, dataset: Dataset) -> None:
-        uid, dialect, plane = self.identity.uid, self.dialect, self.study.geometry.plane[:3]
-        field_strength = float(self.study.acquisition.get("MagneticFieldStrength", 3))
-        values: dict[str, str] = {
+    def examination(self) -> dict[str, str]:
+        """Patient and study."""
+        return {
             "SpecificCharacterSet": "ISO_IR 100",
-            **{f"{what}Date": DATE for what in ("Study", "Series", "Content")},
-            **{f"{what}Time": TIME for what in ("Study", "Series", "Content")},
+            "StudyDate": DATE,
+            "StudyTime": TIME,
             "AccessionNumber": "",
+            "ReferringPhysicianName": "",
+            "StudyDescription": "Virtual patient, not a person",
+            "PatientName": "Virtual^Patient",
+            "PatientID": self.identity.patient_id,
+            "PatientBirthDate": "",
+            "PatientSex": "F",
+            "StudyInstanceUID": self.identity.uid("study"),
+            "StudyID": "1",
+        }
+
+    def _describe(self, dataset: Dataset) -> None:
+        names = {"dwi": self.dialect.dwi_name, "adc": self.dialect.adc_name, "t2": _T2_NAME}
+        uid, dialect, plane = self.identity.uid, self.dialect, self.geometry.plane[:3]
+        field_strength = float(self.acquisition.get("MagneticFieldStrength", 3))
+        values: dict[str, str] = {
+            **self.examination(),
+            **{f"{what}Date": DATE for what in ("Series", "Content")},
+            **{f"{what}Time": TIME for what in ("Series", "Content")},
             "Modality": "MR",
             "Manufacturer": dialect.manufacturer,
             "ManufacturerModelName": self._model(),
             "DeviceSerialNumber": "0",
             "SoftwareVersions": "uteroseg virtual patients",
-            "ReferringPhysicianName": "",
-            "StudyDescription": "Virtual patient, not a person",
-            "SeriesDescription": (dialect.adc_name if self.is_map else dialect.dwi_name).format(plane),
-            "ProtocolName": dialect.dwi_name.format(plane),
-            "PatientName": "Virtual^Patient",
-            "PatientID": self.identity.patient_id,
-            "PatientBirthDate": "",
-            "PatientSex": "F",
+            "SeriesDescription": names[self.name].format(plane),
+            "ProtocolName": names["t2" if self.is_t2 else "dwi"].format(plane),
             "BodyPartExamined": "PELVIS",
             "PatientPosition": "HFS",
             "MagneticFieldStrength": decimal(field_strength),
-            "StudyInstanceUID": uid("study"),
             "SeriesInstanceUID": uid(f"{self.name} series"),
             "FrameOfReferenceUID": uid("frame of reference"),
             "PositionReferenceIndicator": "",
-            "StudyID": "1",
-            "SeriesNumber": "6" if self.is_map else "5",
+            "SeriesNumber": _NUMBERS[self.name],
         }
         for keyword, value in values.items():
             setattr(dataset, keyword, value)
 
     def _model(self) -> str:
         """The simulated scanner where it is of the dialect's vendor, else one that is."""
-        fields = self.study.acquisition
+        fields = self.acquisition
         same_vendor = manufacturer_name(str(fields.get("Manufacturer"))) == self.dialect.name
         named = fields.get("ManufacturersModelName") if same_vendor else None
         return str(named or self.dialect.model)
 
     def _describe_pixels(self, dataset: Dataset) -> None:
-        _, dataset.Rows, dataset.Columns = self.study.geometry.shape
+        _, dataset.Rows, dataset.Columns = self.geometry.shape
         dataset.SamplesPerPixel, dataset.PhotometricInterpretation = 1, "MONOCHROME2"
         dataset.BitsAllocated, dataset.PixelRepresentation = 16, 0
         dataset.BitsStored, dataset.HighBit = self.dialect.bits, self.dialect.bits - 1

@@ -101,8 +101,8 @@ def simulate_patient(
     UserError
         If there is no such cohort, or a number is negative.
     """
-    streams = _streams(cohort, index, seed)
-    plan_rng, anatomy_rng, tumour_rng, tissue_rng, texture_rng, scan_rng, artefact_rng, random_rng = streams
+    own = streams(cohort, index, seed)
+    plan_rng, anatomy_rng, tumour_rng, tissue_rng, texture_rng, scan_rng, artefact_rng, random_rng, _ = own
     person = draw_person(cohort, plan_rng, anatomy_rng, tumour_rng, with_tumour=with_tumour)
     tissues = draw_tissues(tissue_rng)
     if randomise:
@@ -123,7 +123,7 @@ def simulate_patient(
     artefacts = draw_artefacts(artefact_rng, acquisition)
     shift = distortion(person.organs, geometry, acquisition, artefacts)
     clean = Painted(thick_slices(painted.signal) * coil, thick_slices(painted.fat) * coil)
-    image, covered = with_artefacts(clean, _covered(tumour, geometry, thin), shift, acquisition, artefacts)
+    image, covered = with_artefacts(clean, covered_by(tumour, thin), shift, acquisition, artefacts)
     noisy = with_averaged_noise(
         blurred(image, acquisition.blur_pixels),
         np.float32(noise_level(acquisition)) * noise_map(geometry),
@@ -170,8 +170,11 @@ def _sidecar(acquisition: Acquisition, *, randomise: bool) -> dict[str, Any]:
     }
 
 
-def _streams(cohort: str, index: int, seed: int) -> list[np.random.Generator]:
-    """Independent random streams, one per stage, so that one stage can change without moving the others."""
+def streams(cohort: str, index: int, seed: int) -> list[np.random.Generator]:
+    """Independent random streams, one per stage, so that one stage can change without moving the others.
+
+    Plan, anatomy, tumour, tissues, texture, scan, artefacts, randomised contrast, T2 noise.
+    """
     cohorts = get_args(Cohort)
     if cohort not in cohorts:
         raise UserError(
@@ -183,11 +186,11 @@ def _streams(cohort: str, index: int, seed: int) -> list[np.random.Generator]:
         if value < 0:
             raise UserError(f"The {what} is {value}.", expected="0 or more.", fix=f"correct the {what}.")
     sequence = np.random.SeedSequence([seed, cohorts.index(cohort), index])
-    return [np.random.default_rng(child) for child in sequence.spawn(8)]
+    return [np.random.default_rng(child) for child in sequence.spawn(9)]
 
 
-def _covered(tumour: Sequence[Layer], geometry: Geometry, thin: Geometry) -> Array:
-    """Share of the tumour in every voxel, 0–1."""
+def covered_by(tumour: Sequence[Layer], thin: Geometry) -> Array:
+    """Share of the tumour in every voxel, 0–1, from its layers on the grid of sub-slices."""
     coverage = np.zeros(thin.shape, np.float32)
     for layer in tumour:
         if layer.tissue in HISTOLOGIES:

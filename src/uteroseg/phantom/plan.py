@@ -72,7 +72,7 @@ VOLUMES: Mapping[str, Volumes] = {
     "sarcoma": Volumes(55, 0.6, 8, 250),
 }
 """Cervix: stage IIB has a median of 33 mL (4–393). Endometrial carcinoma: published median 7.2, IQR 3.8–11.9,
-range 0.7–94; calibrated to be larger (docs/virtual-cohorts.md). Carcinosarcoma and sarcoma: larger (general)."""
+range 0.7–94; calibrated to be larger (docs/virtual-cohorts.md). The other two: larger (general)."""
 
 _CORPUS = {"endometrial carcinoma": 0.82, "carcinosarcoma": 0.10, "sarcoma": 0.08}
 

@@ -15,6 +15,9 @@ from uteroseg.phantom.acquisition import DEFAULT, Acquisition, Artefacts
 Encoding = Literal["classic", "enhanced"]
 """How a scanner's files hold images: one each, or all of a series."""
 
+T2Annotation = Literal["rtstruct", "seg"]
+"""How a tumour is drawn on a T2 series in DICOM."""
+
 _TRIO = Acquisition(
     name="siemens-trio-3t",
     model="TrioTim",

@@ -8,12 +8,14 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from uteroseg.dataset.annotations import Annotation
-from uteroseg.dataset.ingest import mask_for
+from uteroseg.dataset.annotations import Annotation, Row
 from uteroseg.dataset.interchange.study import FileStudy, require_usable
 from uteroseg.dataset.study_files import read_study
 from uteroseg.dicom.acquisition import acquisition_of_sidecar
+from uteroseg.dicom.annotation import read_annotation
 from uteroseg.errors import UserError
+from uteroseg.imaging.measure import volume_ml
+from uteroseg.imaging.resample import resample_mask
 from uteroseg.imaging.study import DwiStudy, Mask
 
 _ENDINGS = (".nii.gz", ".nii")
@@ -21,7 +23,7 @@ _NOT_IMAGES = ("derivatives", "sourcedata")
 """Folders of BIDS that hold something else."""
 
 
-def find_nifti(source: Path, rows: Sequence[Annotation] = ()) -> list[FileStudy]:
+def find_nifti(source: Path, rows: Sequence[Row] = ()) -> list[FileStudy]:
     """Find the studies below a folder: every NIfTI image that has a ``.bval``.
 
     The first folder below the source names the patient, or the file where it lies in none; a folder
@@ -30,7 +32,7 @@ def find_nifti(source: Path, rows: Sequence[Annotation] = ()) -> list[FileStudy]
     Parameters
     ----------
     source : Path
-    rows : sequence of Annotation
+    rows : sequence of Row
         Masks, by the image's path or folder below the source.
 
     Raises
@@ -49,14 +51,14 @@ def find_nifti(source: Path, rows: Sequence[Annotation] = ()) -> list[FileStudy]
     return [_study(image, source, masks.get(image)) for image in images]
 
 
-def _study(image: Path, source: Path, row: Annotation | None) -> FileStudy:
+def _study(image: Path, source: Path, annotation: Annotation | None) -> FileStudy:
     name = _without_ending(image.relative_to(source))
     folders = name.parts[:-1]
     return FileStudy(
         name=name.as_posix(),
         patient=folders[0] if folders else name.name.removesuffix("_dwi"),
         load=partial(_load, image),
-        load_mask=partial(_load_mask, row) if row else None,
+        load_mask=partial(_load_mask, annotation) if annotation else None,
         session=next((folder for folder in folders if folder.startswith("ses-")), ""),
     )
 
@@ -70,11 +72,19 @@ def _load(image: Path) -> DwiStudy:
     return replace(study, acquisition={**known, "b_value_source": ".bval file"}, adc_b_min=0.0)
 
 
-def _load_mask(row: Annotation, study: DwiStudy) -> tuple[Mask, Mapping[str, Any]]:
-    return mask_for(study, row)
+def _load_mask(annotation: Annotation, study: DwiStudy) -> tuple[Mask, Mapping[str, Any]]:
+    """The annotation on the study's grid, with its sidecar."""
+    drawn = read_annotation(annotation.mask, choice=annotation.choice)
+    mask = resample_mask(drawn, study.geometry)
+    return mask, {
+        "annotation_source": "another grid" if drawn.geometry.difference(study.geometry) else "DWI",
+        "volume_ml_as_drawn": round(volume_ml(drawn), 3),
+        "volume_ml": round(volume_ml(mask), 3),
+        "tool": "unknown",
+    }
 
 
-def _by_image(rows: Sequence[Annotation], images: Sequence[Path], source: Path) -> dict[Path, Annotation]:
+def _by_image(rows: Sequence[Row], images: Sequence[Path], source: Path) -> dict[Path, Annotation]:
     found: dict[Path, Annotation] = {}
     for row in rows:
         wanted = source / row.study
@@ -86,7 +96,7 @@ def _by_image(rows: Sequence[Annotation], images: Sequence[Path], source: Path) 
                 expected="for each row an image of its own, such as patient7/dwi.nii.gz, or its folder.",
                 fix="correct the column 'study'; 'uteroseg ingest --dry-run' lists what was found.",
             )
-        found[named[0]] = row
+        found[named[0]] = row.annotation
     return found
 
 

@@ -1,0 +1,103 @@
+"""How fast a structure set that was drawn on T2 is read and moved to the diffusion grid.
+
+    python benchmarks/annotations.py > annotations.json
+
+``rtstruct_s`` is the median of reading one RTSTRUCT of 30 contours and moving it from a T2 grid of 0.6 mm to
+a DWI grid of 2 mm, ``contours_s`` that of filling the contours alone.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import tempfile
+from pathlib import Path
+
+import numpy as np
+from _common import machine, median_s, versions
+from pydicom.dataset import Dataset, FileDataset, FileMetaDataset
+from pydicom.uid import ExplicitVRLittleEndian, RTStructureSetStorage, generate_uid
+
+from uteroseg.dicom.annotation import read_annotation
+from uteroseg.imaging.contours import fill
+from uteroseg.imaging.geometry import Geometry
+from uteroseg.imaging.resample import resample_mask
+
+CONTOURS, POINTS = 30, 300
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--runs", type=int, default=9)
+    runs = parser.parse_args().runs
+    t2 = _grid((36, 512, 512), (3.5, 0.6, 0.6))
+    dwi = _grid((30, 128, 128), (4.0, 2.0, 2.0))
+    contours = _contours(t2)
+    with tempfile.TemporaryDirectory() as folder:
+        path = _write(Path(folder) / "rt.dcm", contours)
+
+        def move() -> object:
+            return resample_mask(read_annotation(path, grid_of=lambda instances: t2), dwi)
+
+        result = {
+            "rtstruct_s": round(median_s(move, runs), 4),
+            "contours_s": round(median_s(lambda: fill(contours, t2, what="contours"), runs), 4),
+            "contours": CONTOURS,
+            "points_each": POINTS,
+            "machine": machine(),
+            "versions": versions("uteroseg", "pydicom", "numpy", "scipy"),
+            "runs": runs,
+        }
+    print(json.dumps(result, indent=2))
+
+
+def _grid(shape: tuple[int, int, int], spacing: tuple[float, float, float]) -> Geometry:
+    """A sagittal grid around the origin."""
+    half = [(n - 1) / 2 * mm for n, mm in zip(shape, spacing, strict=True)]
+    return Geometry.from_dicom(
+        shape,
+        position=(half[0], -half[2], half[1]),
+        orientation=(0, 1, 0, 0, 0, -1),
+        pixel_spacing=spacing[1:],
+        slice_step=(-spacing[0], 0, 0),
+    )
+
+
+def _contours(t2: Geometry) -> list[np.ndarray]:
+    """Outlines of a large tumour, a wavy ellipsoid, one on each slice."""
+    turn = np.linspace(0, 2 * np.pi, POINTS, endpoint=False)
+    found = []
+    for number in range(CONTOURS):
+        depth = (number - (CONTOURS - 1) / 2) * t2.spacing[0]
+        radius = 35 * np.sqrt(1 - (depth / 55) ** 2) * (1 + 0.1 * np.sin(5 * turn))
+        plane = np.full(POINTS, (number + (t2.shape[0] - CONTOURS) // 2))
+        rows, columns = radius * np.sin(turn) / 0.6 + 255, radius * np.cos(turn) / 0.6 + 255
+        found.append(t2.to_patient(np.column_stack([plane, rows, columns])))
+    return found
+
+
+def _write(path: Path, contours: list[np.ndarray]) -> Path:
+    meta = FileMetaDataset()
+    meta.MediaStorageSOPClassUID, meta.TransferSyntaxUID = RTStructureSetStorage, ExplicitVRLittleEndian
+    meta.MediaStorageSOPInstanceUID = generate_uid()
+    dataset = FileDataset("", {}, file_meta=meta, preamble=b"\0" * 128)
+    dataset.SOPClassUID, dataset.SOPInstanceUID = RTStructureSetStorage, meta.MediaStorageSOPInstanceUID
+    dataset.Modality = "RTSTRUCT"
+    structure, roi = Dataset(), Dataset()
+    structure.ROINumber, structure.ROIName = 1, "GTV"
+    roi.ReferencedROINumber = 1
+    roi.ContourSequence = [_item(points) for points in contours]
+    dataset.StructureSetROISequence, dataset.ROIContourSequence = [structure], [roi]
+    dataset.save_as(path, enforce_file_format=True)
+    return path
+
+
+def _item(points: np.ndarray) -> Dataset:
+    contour = Dataset()
+    contour.ContourGeometricType, contour.NumberOfContourPoints = "CLOSED_PLANAR", len(points)
+    contour.ContourData = [f"{mm:.3f}" for mm in points.ravel()]
+    return contour
+
+
+if __name__ == "__main__":
+    main()

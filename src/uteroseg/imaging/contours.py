@@ -1,0 +1,196 @@
+"""Contours in patient coordinates → voxels: a voxel belongs to a region where its centre lies inside.
+
+References
+----------
+DICOM PS3.3 C.8.8.6, ROI Contour Module: contours of one region on one plane combine by exclusive or, so that
+a contour inside another cuts a hole.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from uteroseg.errors import UserError
+from uteroseg.imaging.geometry import Array, Geometry
+from uteroseg.imaging.study import Mask
+
+_SAME_PLANE_MM = 0.1
+_NOISE = 1e-3  # of a slice distance or a pixel, so that rounding does not decide
+_SLIP_MM2 = 1.0  # a loop smaller than this is a slip of the pen
+_CROSSING_MM = 0.01
+_CHUNK = 256
+_FINE_MM = 0.5  # pixels of a grid that is made of contours alone
+_UNEVEN = 0.1
+
+
+def fill(contours: Sequence[Array], geometry: Geometry, *, what: str) -> Mask:
+    """Fill the closed contours of one region.
+
+    Parameters
+    ----------
+    contours : sequence of ndarray, shape (points, 3)
+        LPS, mm; the last point is joined to the first. Each lies in a plane parallel to the slices.
+    geometry : Geometry
+        A contour between two slices goes to the nearer one. Of several planes that go to one slice, the
+        nearest counts.
+    what : str
+        What they belong to, for messages.
+
+    Raises
+    ------
+    UserError
+        If a contour has fewer than three points, lies in no slice, or crosses itself; if all of them enclose
+        nothing.
+    """
+    indices = [_in_a_slice(points, geometry, f"{what}, contour {n}") for n, points in enumerate(contours, 1)]
+    depths = np.array([index[:, 0].mean() for index in indices])
+    slices = np.floor(depths + 0.5 + _NOISE).astype(int).clip(0, geometry.shape[0] - 1)
+    offsets = np.abs(depths - slices) * geometry.spacing[0]
+    _, rows, columns = geometry.shape
+    crossed = np.zeros((geometry.shape[0], rows, columns + 1), bool)
+    for index, number, offset in zip(indices, slices, offsets, strict=True):
+        if offset <= offsets[slices == number].min() + _SAME_PLANE_MM:
+            _cross(crossed[number], index[:, 1:])
+    inside = np.logical_xor.accumulate(crossed, axis=2)[..., :-1]
+    if contours and not inside.any():
+        raise UserError(
+            f"{what} encloses no pixel of its images.",
+            expected="contours around a part of the images that they were drawn on.",
+            fix="check that contours and images belong together, and export both again.",
+        )
+    return Mask(np.ascontiguousarray(inside), geometry)
+
+
+def grid_around(contours: Sequence[Array], *, what: str) -> Geometry:
+    """A fine grid with a slice for every plane of contours, for where their images are not at hand.
+
+    Raises
+    ------
+    UserError
+        If the contours do not lie in at least two parallel planes whose distances are multiples of one.
+    """
+    normal = _normal(contours[0])
+    along = np.eye(3)[int(np.argmin(np.abs(normal)))]
+    columns = np.cross(along, normal) / np.linalg.norm(np.cross(along, normal))
+    axes = np.stack([normal, np.cross(normal, columns), columns])
+    points = np.concatenate(contours) @ axes.T
+    depths = np.sort([(contour @ axes[0]).mean() for contour in contours])
+    gaps = np.diff(depths)[np.diff(depths) > _SAME_PLANE_MM]
+    step = float(gaps.min()) if gaps.size else 0.0
+    steps = (depths - depths[0]) / step if step else depths
+    if not step or np.abs(steps - np.rint(steps)).max() > _UNEVEN:
+        raise UserError(
+            f"{what}: its images are not at hand, and its contours do not tell the distance between slices.",
+            expected="the series that they were drawn on, or contours on evenly spaced planes.",
+            fix="put the series that was drawn on into the source folder.",
+        )
+    low = np.array([depths[0], *(points[:, 1:].min(axis=0) - _FINE_MM)])
+    size = np.array([depths[-1] - depths[0], *(np.ptp(points[:, 1:], axis=0) + 2 * _FINE_MM)])
+    spacing = np.array([step, _FINE_MM, _FINE_MM])
+    shape = np.rint(size / spacing).astype(int) + 1
+    affine = np.eye(4)
+    affine[:3, :3], affine[:3, 3] = axes.T * spacing, axes.T @ low
+    return Geometry((int(shape[0]), int(shape[1]), int(shape[2])), affine)
+
+
+def crossing(points: Array) -> Array | None:
+    """Where a closed contour in a plane crosses itself, or None.
+
+    A channel that leads to a hole and back on the same line ("keyhole"), or a corner that touches, does not
+    cross; nor do loops of less than 1 mm² count, which are slips of the pen and change nothing.
+
+    Parameters
+    ----------
+    points : ndarray, shape (points, 2)
+        mm.
+    """
+    start, end = points, np.roll(points, -1, axis=0)
+    for first in range(0, len(points), _CHUNK):
+        chunk = slice(first, first + _CHUNK)
+        ours, theirs = (
+            _sides(start[chunk], end[chunk], start, end),
+            _sides(start, end, start[chunk], end[chunk]),
+        )
+        for i, j in np.argwhere(ours & theirs.T):
+            one, other = sorted((int(i) + first, int(j)))
+            place = _meeting(start[one], end[one], start[other], end[other])
+            loop = [place, *points[one + 1 : other + 1]]
+            rest = [place, *points[other + 1 :], *points[: one + 1]]
+            if min(_area(np.array(loop)), _area(np.array(rest))) > _SLIP_MM2:
+                return place
+    return None
+
+
+def _in_a_slice(points: Array, geometry: Geometry, what: str) -> Array:
+    """Fractional indices of a contour's points, once it is known to be a contour in a slice."""
+    if len(np.unique(points, axis=0)) < 3:
+        raise UserError(
+            f"{what} has {len(points)} {'point' if len(points) == 1 else 'points'}.",
+            expected="at least three different points around an area.",
+            fix="delete or redraw this contour.",
+        )
+    index = geometry.to_index(points)
+    depth = index[:, 0]
+    if np.ptp(depth) > 0.5 or not -0.5 - _NOISE <= depth.mean() <= geometry.shape[0] - 0.5 + _NOISE:
+        middle = ", ".join(f"{mm:.1f}" for mm in points.mean(axis=0))
+        raise UserError(
+            f"{what} at ({middle}) mm lies off every slice.",
+            expected="contours in the planes of the images that they were drawn on.",
+            fix="check that contours and images belong together, and export both again.",
+        )
+    if (place := crossing(index[:, 1:] * geometry.spacing[1:])) is not None:
+        row, column = place / geometry.spacing[1:]
+        point = ", ".join(f"{mm:.1f}" for mm in geometry.to_patient((depth.mean(), row, column)))
+        raise UserError(
+            f"{what} crosses itself near ({point}) mm.",
+            expected="contours that enclose one area.",
+            fix="redraw this contour.",
+        )
+    return index
+
+
+def _cross(crossed: Array, points: Array) -> None:
+    """Mark, in each row of pixels, the pixel from whose centre on a contour's edge has been crossed."""
+    (row, column), (next_row, next_column) = points.T, np.roll(points, -1, axis=0).T
+    first = np.ceil(np.minimum(row, next_row)).clip(0, len(crossed)).astype(int)
+    last = np.ceil(np.maximum(row, next_row)).clip(0, len(crossed)).astype(int)  # not crossed any more
+    count = last - first
+    edge = np.repeat(np.arange(len(points)), count)
+    at = np.arange(count.sum()) - np.repeat(np.cumsum(count) - count, count) + first[edge]
+    share = (at - row[edge]) / (next_row - row)[edge]
+    pixel = np.ceil(column[edge] + share * (next_column - column)[edge])
+    np.logical_xor.at(crossed, (at, pixel.clip(0, crossed.shape[1] - 1).astype(int)), True)
+
+
+def _sides(start: Array, end: Array, other_start: Array, other_end: Array) -> Array:
+    """Whether the ends of other segments lie on different sides of a segment, shape (segments, others)."""
+    along = end - start
+    length = np.maximum(np.linalg.norm(along, axis=1), 1e-9)[:, None]
+
+    def distance(points: Array) -> Array:
+        offset = points[None] - start[:, None]
+        return np.asarray((along[:, None, 0] * offset[..., 1] - along[:, None, 1] * offset[..., 0]) / length)
+
+    one, other = distance(other_start), distance(other_end)
+    return np.asarray((np.minimum(one, other) < -_CROSSING_MM) & (np.maximum(one, other) > _CROSSING_MM))
+
+
+def _meeting(start: Array, end: Array, other_start: Array, other_end: Array) -> Array:
+    """The point where two segments that are not parallel meet."""
+    along, other, apart = end - start, other_end - other_start, other_start - start
+    share = (apart[0] * other[1] - apart[1] * other[0]) / (along[0] * other[1] - along[1] * other[0])
+    return np.asarray(start + share * along)
+
+
+def _area(points: Array) -> float:
+    x, y = (points - points.mean(axis=0)).T
+    return abs(float(x @ np.roll(y, -1) - y @ np.roll(x, -1))) / 2
+
+
+def _normal(points: Array) -> Array:
+    """Unit normal of a contour's plane (Newell's method)."""
+    offset = points - points.mean(axis=0)
+    normal = np.cross(offset, np.roll(offset, -1, axis=0)).sum(axis=0)
+    return np.asarray(normal / max(float(np.linalg.norm(normal)), 1e-12))
