@@ -68,7 +68,7 @@ def test_a_dicom_segmentation_is_read_by_its_segment(tmp_path):
     for label in (None, 1):
         read = Predictions.find(tmp_path / "p", label=label).mask(CASE)
         np.testing.assert_array_equal(read.data, mask.data)
-    with pytest.raises(UserError, match="no segment 3"):
+    with pytest.raises(UserError, match="no region of number 3"):
         Predictions.find(tmp_path / "p", label=3).mask(CASE)
 
 

@@ -99,5 +99,5 @@ def choose(regions: Sequence[Region], choice: Choice, path: Path) -> Region:
     raise UserError(
         found,
         expected="one region that is the tumour.",
-        fix="name it with --roi or --roi-colour, or by number in the column 'label' of the table.",
+        fix="say which: 'ingest' has --roi, --roi-colour and the table's column 'label', 'evaluate' --label.",
     )

@@ -14,6 +14,7 @@ from uteroseg.imaging.study import Mask
 
 _PART_MM = 1.0  # voxels are divided into parts of at most this size
 _LEAST_VOXELS = 0.5
+_BLUR = 0.25  # standard deviation, of the distance between slices
 _SAME_CENTRE = 0.05  # of a voxel
 
 
@@ -47,9 +48,9 @@ def resample_mask(mask: Mask, target: Geometry) -> Mask:
     """Move a mask to another grid: those voxels that it fills most, as many as keep its volume.
 
     The mask is interpolated linearly at parts of each target voxel and averaged over it. Before that it is
-    smoothed along its finer axes to the resolution of its coarsest: between two slices its edge then runs
-    half-way between their outlines, where voxels without that fill the larger one or the smaller. Equally
-    filled voxels come together or not at all. Where the voxels of both grids have the same centres, however
+    smoothed along its finer axes, towards the resolution of its coarsest: where a voxel lies between two
+    slices, all that lies in one of them and not in the other would otherwise fill it equally. Equally filled
+    voxels come together or not at all. Where the voxels of both grids have the same centres, however
     they are ordered, the mask stays voxel for voxel.
 
     Raises
@@ -59,8 +60,9 @@ def resample_mask(mask: Mask, target: Geometry) -> Mask:
 
     Notes
     -----
-    A Gaussian of half the slice distance turns the distance to an outline into a grey value as shape-based
-    interpolation does with distances [1]_, and needs no rule for slices that hold nothing.
+    Near an outline the Gaussian turns distance into a grey value, which shape-based interpolation [1]_ does
+    everywhere; it needs no rule for slices that hold nothing. A quarter of the slice distance was the best
+    of five widths for virtual tumours: less where slices meet, more where they do not.
 
     References
     ----------
@@ -117,9 +119,9 @@ def _is_same_lattice(source: Geometry, target: Geometry) -> bool:
 
 
 def _sigmas(geometry: Geometry) -> list[float]:
-    """Of the smoothing that brings every axis to the resolution of the coarsest, voxels."""
+    """Of the smoothing of the finer axes towards the coarsest, voxels."""
     coarsest = max(geometry.spacing)
-    return [float(np.sqrt(coarsest**2 - mm**2)) / 2 / mm for mm in geometry.spacing]
+    return [_BLUR * float(np.sqrt(coarsest**2 - mm**2)) / mm for mm in geometry.spacing]
 
 
 def _cut_out(mask: Mask) -> Mask:

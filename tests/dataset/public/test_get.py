@@ -99,6 +99,7 @@ def test_a_second_collection_is_added_with_its_own_citation(cervical, uterine, t
     assert dataset.load_study(case).b_values == (50, 400, 800)
     assert dsc(dataset.load_mask(case), uterine[2][1]) > 0.95
     assert annotation(dataset, case)["annotation_source"] == "another series"
+    assert annotation(dataset, case)["drawn_on"] == "t1_fl3d_tra fs_dyn CM"
     description = json.loads((root / "dataset_description.json").read_text())
     assert description["ReferencesAndLinks"] == ["Mayr, N. (2023). Cervical.", "Rozenfeld, M. (2023)."]
     assert description["License"] == "CC BY 4.0"

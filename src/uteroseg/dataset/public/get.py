@@ -104,6 +104,7 @@ def get(
             on_unused=unused.append,
         )
     if root.is_dir():
+        _record_drawn_on(root, outcomes, here)
         _credit(root, [w.series for study in here for w in study.series], citations)
     return Got(tuple(outcomes), tuple(failed), tuple(unused))
 
@@ -121,15 +122,15 @@ def _download(
         on_file(done, total)
 
     for study in studies:
-        whole = _part(folder, study) / study.uid
+        whole = _part(folder, study) / _short(study.uid)
         if whole.is_dir():
             done += sum(wanted.series.files for wanted in study.series)
             continue
-        incoming = folder / _INCOMING / study.uid
+        incoming = folder / _INCOMING / _short(study.uid)
         try:
             for wanted in study.series:
-                uid = wanted.series.uid
-                download_series(wanted.series, incoming / uid, endpoint=endpoint, on_file=count)
+                place = incoming / _short(wanted.series.uid)
+                download_series(wanted.series, place, endpoint=endpoint, on_file=count)
             whole.parent.mkdir(parents=True, exist_ok=True)
             incoming.replace(whole)
         except UserError as error:
@@ -148,6 +149,21 @@ def _part(folder: Path, study: WantedStudy) -> Path:
     """Studies whose b-values come from the same place lie together: they are ingested together."""
     listed = "-".join(f"{b:g}" for b in study.diffusion.b_values)
     return folder / (f"b-{listed}" if listed else "b-in-headers")
+
+
+def _short(uid: str) -> str:
+    """The end of a UID, which is what differs: Windows likes paths of at most 260 characters."""
+    return uid[-16:]
+
+
+def _record_drawn_on(root: Path, outcomes: Sequence[Outcome], studies: Sequence[WantedStudy]) -> None:
+    """Write beside each mask which series it was drawn on, as the index describes it."""
+    drawn_on = {study.uid: study.drawn_on for study in studies}
+    for outcome in outcomes:
+        path = root / outcome.case.annotation("json") if outcome.case else None
+        drawn = drawn_on.get(outcome.found.study_uid)
+        if path and drawn and path.is_file():
+            write_json(path, {**read_json(path), "drawn_on": drawn})
 
 
 def _credit(root: Path, series: Sequence[IndexedSeries], citations: Mapping[str, str]) -> None:
