@@ -103,14 +103,14 @@ def forecast_rows(forecasts: pd.DataFrame, checks: pd.DataFrame) -> tuple[list[s
     Returns
     -------
     hidden : list of str
-        What was hidden in each check, a column each: the largest size first.
+        What was forecast from what in each check, a column each.
     rows : list of ForecastRow
     """
-    places = sorted({(int(row["hidden"]), int(row["target_cases"])) for row in checks.to_dict("records")})
     of = {
-        (str(row["strategy"]), int(row["hidden"]), int(row["target_cases"])): row
+        (str(row["strategy"]), int(row["fitted_to"]), int(row["target_cases"])): row
         for row in checks.to_dict("records")
     }
+    places = sorted({(fitted_to, size) for _, fitted_to, size in of}, reverse=True)
     rows = []
     for row in forecasts.to_dict("records"):
         strategy = str(row["strategy"])
@@ -124,11 +124,7 @@ def forecast_rows(forecasts: pd.DataFrame, checks: pd.DataFrame) -> tuple[list[s
                 checks=tuple(_check(of.get((strategy, *place))) for place in places),
             )
         )
-    return [f"{size} hidden{' with all above' if _also(places, hidden, size) else ''}" for hidden, size in places], rows
-
-
-def _also(places: list[tuple[int, int]], hidden: int, size: int) -> bool:
-    return hidden > 1 and size < max(n for _, n in places)
+    return [f"{size} from up to {fitted_to}" for fitted_to, size in places], rows
 
 
 def _check(row: Row | None) -> tuple[str, str] | None:
