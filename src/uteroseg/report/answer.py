@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from uteroseg.report.strategies import StrategySet
-from uteroseg.report.wording import cases_of, difference, listed, p_words, patients_of
+from uteroseg.report.wording import NBSP, cases_of, difference, listed, p_words, patients_of
 from uteroseg.results.summary import curves
 
 ENOUGH = 0.02
@@ -71,26 +71,26 @@ class Answer:
         near = [point for point in points if round(best - point[0], 9) <= ENOUGH]
         dsc, n, name = min(near, key=lambda point: (point[1], -point[0]))
         patients = patients_of("test", int(self._value(name, n, "pooled", "patients")))
+        given = f"{cases_of(self._target, n)}" if n else f"no {self._target} cases at all"
         with_strategy = f" and the strategy “{name}”" if len(self._dsc) > 1 and n else ""
-        given = f"{cases_of(self._target, n)}{with_strategy}" if n else f"no {self._target} cases at all"
-        said = f"With {given} the pooled DSC of {patients} {self._course(name, n, 'pooled')}"
+        said = f"With {given}{with_strategy} the pooled DSC of {patients} {self._course(name, n, 'pooled')}"
         low, high = (self._value(name, n, "pooled", bound) for bound in ("dsc_low", "dsc_high"))
         if not math.isnan(low):
             said += f" (95 % interval {low:.2f} to {high:.2f})"
-        if (n, name) != (best_n, best_name) and f"{dsc:.2f}" != f"{best:.2f}":
-            of = f", “{best_name}”" if len(self._dsc) > 1 else ""
-            said += f", within {ENOUGH:.2f} of the best found, {best:.2f} (with {best_n}{of})"
+        if f"{dsc:.2f}" != f"{best:.2f}":
+            of = f" and “{best_name}”" if len(self._dsc) > 1 and best_n else ""
+            said += f", within {ENOUGH:.2f} of the best found ({best:.2f} with {best_n}{of})"
         apart = [
-            f"that of {patients_of(cohort, int(self._value(name, n, test_set, 'patients')))} "
+            f"that of the {patients_of(cohort, int(self._value(name, n, test_set, 'patients')))} "
             f"{self._course(name, n, test_set)}"
             for test_set, cohort in (("target", self._target), ("source", self._source))
             if not math.isnan(self._value(name, n, test_set, "dsc_mean"))
         ]
         if len(apart) > 1:
             said += f"; {' and '.join(apart)}"
-        return f"{said}{self._first_gain()}."
+        return f"{said}{self._first_gain(n)}."
 
-    def _first_gain(self) -> str:
+    def _first_gain(self, enough: int) -> str:
         """The smallest number of cases that is better than none, after correction."""
         tested = self._comparisons[self._comparisons["test_set"] == "pooled"]
         if tested.empty:
@@ -98,13 +98,13 @@ class Answer:
         proven = tested[(tested["p_holm"] < 0.05) & (tested["difference"] > 0)]
         if proven.empty:
             return "; no number of cases is better than none after correction for the number of tests"
-        first = proven.sort_values(["target_cases", "p_holm", "difference"], ascending=[True, True, False])
-        row = first.iloc[0]
+        row = proven.sort_values(["target_cases", "difference"], ascending=[True, False]).iloc[0]
+        n = int(row["target_cases"])
         of = f" with “{row['strategy']}”" if len(self._dsc) > 1 else ""
-        return (
-            f"; the smallest number that is better than none is {int(row['target_cases'])}{of} "
-            f"({difference(row['difference'])}, {p_words(row['p_holm'])})"
-        )
+        gain = f"better than none{of} ({difference(row['difference'])}, {p_words(row['p_holm'])})"
+        if n == enough:
+            return f"; that is the smallest number that is {gain}"
+        return f"; already {n} {'is' if n == 1 else 'are'} {gain}" if n < enough else f"; only {n} are {gain}"
 
     def _which_layers(self) -> str:
         layers = [name for name in self._strategies.layers if self._dsc.get(name)]
@@ -186,23 +186,30 @@ class Answer:
         return f"; {alone} it overtakes with {lasting}" if lasting else f"; {alone} it does not overtake"
 
     def _tested(self, first: str, second: str, sizes: Sequence[int]) -> str:
-        """Where the difference of two strategies is significant after correction; empty without tests."""
+        """Where the first strategy is significantly ahead of or behind the second; empty without tests."""
         table = self._between
         if table.empty:
             return ""
         pair = table[
-            ((table["strategy"] == first) & (table["other"] == second))
-            | ((table["strategy"] == second) & (table["other"] == first))
+            table["target_cases"].isin(list(sizes))
+            & table["p_holm"].notna()
+            & table["strategy"].isin([first, second])
+            & table["other"].isin([first, second])
         ]
-        pair = pair[pair["target_cases"].isin(list(sizes))].dropna(subset=["p_holm"])
         if pair.empty:
             return ""
         if len(pair) == 1:
             return f", {p_words(pair['p_holm'].iloc[0])}"
-        proven = [str(int(n)) for n in sorted(pair.loc[pair["p_holm"] < 0.05, "target_cases"])]
-        if not proven:
-            return "; the two differ significantly at no number of cases"
-        return f"; the two differ significantly at {listed(proven)} (p < 0.05 after Holm)"
+        proven = pair[pair["p_holm"] < 0.05].sort_values("target_cases")
+        sign = proven["difference"].where(proven["strategy"] == first, -proven["difference"])
+        ahead, behind = (
+            listed([str(int(n)) for n in proven.loc[chosen, "target_cases"]]) for chosen in (sign > 0, sign < 0)
+        )
+        if not ahead and not behind:
+            return f"; “{first}” and “{second}” differ significantly at no number of cases"
+        where = [f"significantly {word} it at {sizes}" for word, sizes in
+                 (("ahead of", ahead), ("behind", behind)) if sizes]  # fmt: skip
+        return f"; “{first}” is {' and '.join(where)}".replace("of it", f"of “{second}”") + f" (p{NBSP}<{NBSP}0.05 after Holm)"
 
     def _called(self, name: str) -> str:
         summary = self._strategies.summary(name)

@@ -6,7 +6,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from uteroseg import RESEARCH_USE
-from uteroseg.evaluation.metrics import EMPTY_RULE
 from uteroseg.report import settings
 from uteroseg.report.claim import ITEMS, Item
 from uteroseg.report.wording import patients_of
@@ -210,7 +209,7 @@ class _Facts:
         return Answer("None; models of several seeds are measured one by one and their measures averaged.")
 
     def _item_28(self) -> Answer:
-        return Answer(f"DSC, sensitivity and PPV by voxels, volume, missed tumours. {EMPTY_RULE}")
+        return Answer("DSC, sensitivity and PPV by voxels, volume, missed tumours; for empty masks see “How it was measured”.")
 
     def _item_29(self) -> Answer:
         return Answer("See “How it was measured”: bootstrap intervals over patients, Wilcoxon tests, Holm’s correction.")

@@ -87,7 +87,7 @@ def _together(panels: Mapping[str, pd.DataFrame], strategies: StrategySet, names
         shown = shown[-1:]  # pooled is the one test set that there is
     reached = {name: _end(curve, shown[0]) for name, curve in panels.items()}
     bright = strategies.highlighted(reached)
-    figure = Figure(figsize=(_WIDTH, 6.6 if len(shown) == 3 else 3.6), layout=ConstrainedLayoutEngine(h_pad=0.1))
+    figure = Figure(figsize=(_WIDTH, 5.9 if len(shown) == 3 else 3.6), layout=ConstrainedLayoutEngine(h_pad=0.1))
     plots = _plots(figure, shown)
     for test_set in shown:
         axes = plots[test_set]
@@ -120,7 +120,7 @@ def _together(panels: Mapping[str, pd.DataFrame], strategies: StrategySet, names
     span = axes.get_ylim()[1] - axes.get_ylim()[0]
     ends = {name: reached[name] for name in bright}
     styles = {name: {"color": strategies.look(name).colour, "fontweight": "bold"} for name in bright}
-    label_ends(axes, ends, {name: f"{name} {ends[name]:.2f}" for name in bright}, styles, gap=GAP * span)
+    label_ends(axes, ends, {name: f"{name} {ends[name]:.2f}" for name in bright}, styles, gap=1.35 * GAP * span)
     others = [name for name in panels if name not in bright]
     if others:
         figure.supxlabel(f"Pale, without intervals: {', '.join(others)}", fontsize=8.5, color="#5c5c5c")
@@ -137,7 +137,7 @@ def _plots(figure: Figure, shown: Sequence[str]) -> dict[str, Axes]:
     """Axes for each test set: the first as wide as the page, two others side by side below it."""
     if len(shown) == 1:
         return {shown[0]: figure.subplots()}
-    upper, lower = figure.subfigures(2, 1, height_ratios=[3.6, 2.8])
+    upper, lower = figure.subfigures(2, 1, height_ratios=[3.3, 2.5])
     return dict(zip(shown, [upper.subplots(), *lower.subplots(1, 2)], strict=True))
 
 

@@ -142,13 +142,14 @@ def _matrix(
     adapted = table[table["target_cases"].isin(sizes)]
     chosen = adapted.groupby("target_cases")[value]
     best = (chosen.min() if least else chosen.max()).round(2).to_dict()
+    spread = (chosen.max() - chosen.min()).round(2).to_dict()
     rows = []
     for strategy, curve in own.items():
         of_size = {int(row["target_cases"]): row for row in curve.to_dict("records")}
         cells: list[Cell | None] = []
         for size in sizes:
             made = cell(of_size[size]) if size in of_size else None
-            if made and mark and len(own) > 1 and round(of_size[size][value], 2) == best[size]:
+            if made and mark and spread[size] and round(of_size[size][value], 2) == best[size]:
                 made = Cell(made.value, made.small, best=True)
             cells.append(made)
         rows.append(MatrixRow(strategy, tuple(cells)))

@@ -12,7 +12,7 @@ from uteroseg.results.summary import curves
 VIRTUAL_LABEL = (
     "Virtual patients, calibrated to published tissue values. These results say nothing about real patients."
 )
-
+NBSP = "\N{NO-BREAK SPACE}"
 
 FEW = 10
 """Fewer patients than this are said to be few."""
@@ -45,7 +45,8 @@ def p_value(p: float) -> str:
 
 def p_words(p: float) -> str:
     """Write a corrected p-value in a sentence."""
-    return f"p {'' if p < 0.001 else '= '}{p_value(p)} after Holm"
+    written = f"p {'' if p < 0.001 else '= '}{p_value(p)}"
+    return f"{written.replace(' ', NBSP)} after Holm"
 
 
 def listed(words: Sequence[str]) -> str:
