@@ -1,7 +1,12 @@
-"""Made-up experiment folders for the tests of the report."""
+"""Made-up experiment folders for the tests of the report.
+
+To look at a report: ``python -m tests.report.experiments full DIR`` (or ``quick``), then
+``uteroseg report DIR``.
+"""
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -35,6 +40,31 @@ def write_experiment(
             for seed in seeds:
                 _write_run(directory, name, size, seed, virtual, patients, hostile, cohorts, picture_size)
     return directory
+
+
+def write_full(directory: Path) -> Path:
+    """Write an experiment of the paper's size: 5 strategies, 7 sizes, 3 seeds, 89 test patients."""
+    return write_experiment(
+        directory,
+        sizes=(0, 5, 13, 26, 51, 128, 256),
+        strategies=tuple(_STRATEGIES),
+        seeds=(1, 2, 3),
+        patients={"source": 25, "target": 64},
+        picture_size=300,
+    )
+
+
+def write_quick(directory: Path) -> Path:
+    """Write an experiment like `quick`: 1 seed, 2 strategies, few patients."""
+    patients = {"source": 8, "target": 10}
+    return write_experiment(
+        directory,
+        sizes=(0, 5, 13),
+        strategies=("all", "default"),
+        seeds=(1,),
+        patients=patients,
+        picture_size=300,
+    )
 
 
 def _write_run(
@@ -169,7 +199,7 @@ _SHAPES = {
     "joint": (0.42, 70, -0.05),
     "default": (0.40, 20, 0.01),
 }
-"""Gain on the target set, the cases that it takes, and the loss on the source set of strategies that are told apart."""
+"""Gain on the target set, the cases that it takes, and the loss on the source set."""
 
 
 def _level(strategy: str, size: int, test_set: str) -> float:
@@ -195,3 +225,7 @@ def _picture(path: Path, dsc: float, size: int) -> None:
         width=width,
     )
     image.save(path)
+
+
+if __name__ == "__main__":
+    {"full": write_full, "quick": write_quick}[sys.argv[1]](Path(sys.argv[2]))

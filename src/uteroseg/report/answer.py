@@ -1,4 +1,4 @@
-"""The answer on top of a report: how many cases, which layers, when to train together; from numbers alone."""
+"""The answer on top of a report, from its tables: how many cases, which layers, when to train together."""
 
 from __future__ import annotations
 
@@ -6,11 +6,12 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import pandas as pd
-
 from uteroseg.report.strategies import StrategySet
-from uteroseg.report.wording import NBSP, cases_of, difference, listed, p_words, patients_of
-from uteroseg.results.summary import curves
+from uteroseg.report.wording import cases_of, crossing, difference, listed, p_words, patients_of
+from uteroseg.results.analysis import Analysis
+from uteroseg.results.comparisons import clear
+from uteroseg.results.crossover import NEVER, OVERTAKES
+from uteroseg.results.grid import curves
 
 ENOUGH = 0.02
 """A mean DSC this near to the best found counts as enough."""
@@ -27,35 +28,29 @@ class Sentence:
 class Answer:
     """Answers from the tables of an experiment.
 
+    Where every model was trained once, it says what was seen and calls nothing clear.
+
     Parameters
     ----------
-    summary, comparisons : DataFrame
-        As `summarise` and `compare_with_none` give them.
-    between : DataFrame
-        Strategies against each other, pooled: ``strategy``, ``other``, ``target_cases``, ``difference`` and
-        ``p_holm``; empty where nothing was tested.
+    analysis : Analysis
     strategies : StrategySet
     source_cohort, target_cohort : str
     """
 
     def __init__(
-        self,
-        summary: pd.DataFrame,
-        comparisons: pd.DataFrame,
-        between: pd.DataFrame,
-        strategies: StrategySet,
-        *,
-        source_cohort: str,
-        target_cohort: str,
+        self, analysis: Analysis, strategies: StrategySet, *, source_cohort: str, target_cohort: str
     ) -> None:
-        self._summary, self._comparisons, self._between = summary, comparisons, between
-        self._strategies, self._source, self._target = strategies, source_cohort, target_cohort
-        self._curves = curves(summary)
-        pooled = {name: curve[curve["test_set"] == "pooled"] for name, curve in self._curves.items()}
-        self._dsc = {
-            name: dict(zip(curve["target_cases"].astype(int), curve["dsc_mean"].astype(float), strict=True))
-            for name, curve in pooled.items()
+        self._analysis, self._strategies = analysis, strategies
+        self._source, self._target = source_cohort, target_cohort
+        self._curves = {
+            name: curve.set_index(["target_cases", "test_set"])
+            for name, curve in curves(analysis.summary).items()
         }
+        self._dsc: dict[str, dict[int, float]] = {}
+        for name, curve in curves(analysis.summary).items():
+            own = curve[curve["test_set"] == "pooled"]
+            self._dsc[name] = dict(zip(own["target_cases"].tolist(), own["dsc_mean"].tolist(), strict=True))
+        self._once = "" if analysis.seeds > 1 else "In one training of each model, "
 
     def sentences(self) -> list[Sentence]:
         """One for each question."""
@@ -70,15 +65,16 @@ class Answer:
         best, best_n, best_name = max(points, key=lambda point: (round(point[0], 2), -point[1]))
         near = [point for point in points if round(best - point[0], 9) <= ENOUGH]
         dsc, n, name = min(near, key=lambda point: (point[1], -point[0]))
+        several = len(self._dsc) > 1
+        given = cases_of(self._target, n) if n else f"no {self._target} cases at all"
+        given += f" and the strategy “{name}”" if several and n else ""
         patients = patients_of("test", int(self._value(name, n, "pooled", "patients")))
-        given = f"{cases_of(self._target, n)}" if n else f"no {self._target} cases at all"
-        with_strategy = f" and the strategy “{name}”" if len(self._dsc) > 1 and n else ""
-        said = f"With {given}{with_strategy} the pooled DSC of {patients} {self._course(name, n, 'pooled')}"
+        said = f"{self._once}with {given} the pooled DSC of {patients} {self._course(name, n, 'pooled')}"
         low, high = (self._value(name, n, "pooled", bound) for bound in ("dsc_low", "dsc_high"))
         if not math.isnan(low):
             said += f" (95 % interval {low:.2f} to {high:.2f})"
         if f"{dsc:.2f}" != f"{best:.2f}":
-            of = f" and “{best_name}”" if len(self._dsc) > 1 and best_n else ""
+            of = f" and “{best_name}”" if several and best_n else ""
             said += f", within {ENOUGH:.2f} of the best found ({best:.2f} with {best_n}{of})"
         apart = [
             f"that of the {patients_of(cohort, int(self._value(name, n, test_set, 'patients')))} "
@@ -88,137 +84,118 @@ class Answer:
         ]
         if len(apart) > 1:
             said += f"; {' and '.join(apart)}"
-        return f"{said}{self._first_gain(n)}."
+        return f"{said[:1].upper()}{said[1:]}{self._first_gain()}."
 
-    def _first_gain(self, enough: int) -> str:
-        """The smallest number of cases that is better than none, after correction."""
-        tested = self._comparisons[self._comparisons["test_set"] == "pooled"]
-        if tested.empty:
+    def _first_gain(self) -> str:
+        """The smallest number of cases that is clearly better than none."""
+        table = self._analysis.against_none.table
+        table = table[table["test_set"] == "pooled"]
+        if self._once or table.empty:
             return ""
-        proven = tested[(tested["p_holm"] < 0.05) & (tested["difference"] > 0)]
-        if proven.empty:
-            return "; no number of cases is better than none after correction for the number of tests"
-        row = proven.sort_values(["target_cases", "difference"], ascending=[True, False]).iloc[0]
-        n = int(row["target_cases"])
+        gains = table[clear(table) & (table["difference"] > 0)]
+        if gains.empty:
+            return "; no number of cases is clearly better than none"
+        row = gains.sort_values(["target_cases", "difference"], ascending=[True, False]).iloc[0]
         of = f" with “{row['strategy']}”" if len(self._dsc) > 1 else ""
-        gain = f"better than none{of} ({difference(row['difference'])}, {p_words(row['p_holm'])})"
-        if n == enough:
-            return f"; that is the smallest number that is {gain}"
-        return f"; already {n} {'is' if n == 1 else 'are'} {gain}" if n < enough else f"; only {n} are {gain}"
+        gain = f"{difference(row['difference'])}, {p_words(row['p_holm'])}"
+        return f"; clearly better than none with as few as {row['target_cases']}{of} ({gain})"
 
     def _which_layers(self) -> str:
-        layers = [name for name in self._strategies.layers if self._dsc.get(name)]
-        sizes = self._common(layers)
-        if len(layers) < 2 or not sizes:
-            tuned = f": only “{layers[0]}” ({self._strategies.summary(layers[0])}) was tuned" if layers else ""
-            return f"This experiment does not say{tuned or ', as no choice of layers was compared'}."
+        layers = [name for name in self._strategies.layers if name in self._dsc]
+        if len(layers) == 1:
+            return f"This experiment does not say: only {self._called(layers[0])} was tuned."
+        sizes = self._shared(*layers)
+        if not sizes:
+            return "This experiment does not say: no choice of layers was compared."
         mean = {name: sum(self._dsc[name][n] for n in sizes) / len(sizes) for name in layers}
-        winner = max(layers, key=lambda name: mean[name])
+        first, second, *_ = sorted(layers, key=lambda name: -mean[name])
         early = self._strategies.early
-        level = [name for name in layers if f"{mean[name]:.2f}" == f"{mean[winner]:.2f}"]
-        over = f"over {len(sizes)} numbers of cases" if len(sizes) > 1 else f"with {cases_of(self._target, sizes[0])}"
-        leads = [n for n in sizes if max(layers, key=lambda name: self._dsc[name][n]) == winner]
-        if len(level) > 1:
-            said = f"{listed([self._called(name) for name in level])} are level (mean pooled DSC {mean[winner]:.2f} {over})"
+        rival = early if early and first != early else second
+        one = cases_of(self._target, sizes[0])
+        over = f"over {len(sizes)} numbers of cases" if len(sizes) > 1 else f"with {one}"
+        values = f"mean pooled DSC {mean[first]:.2f} {over}, “{rival}” {mean[rival]:.2f}"
+        level = f"{mean[first]:.2f}" == f"{mean[rival]:.2f}"
+        who = f"“{rival}”" if rival == second else f"“{second}” and “{rival}”"
+        lead = "level with" if level else "ahead of"
+        said = f"{self._once}tuning {self._called(first)} is {lead} tuning {who} ({values})"
+        if early is None:
+            said += "; the early encoder, which the paper found best, was not among them"
+        elif first == early and not level:
+            said += ", as the paper found"
         else:
-            said = f"Tuning {self._called(winner)} is best (mean pooled DSC {mean[winner]:.2f} {over}"
-            said += f", highest at {len(leads)} of them)" if len(sizes) > 1 else ")"
-        if early is None or early not in layers:
-            return f"{said}; the early encoder, which the paper found best, was not among them."
-        if level == [early]:
-            other = max((name for name in layers if name != early), key=lambda name: mean[name])
-            rest = f"as the paper found; next is “{other}” with {mean[other]:.2f}"
-            return f"{said}, {rest}{self._tested(early, other, sizes)}."
-        if early in level:
-            other = next(name for name in level if name != early)
-            return f"{said}: the early encoder is not worse, and not clearly best as in the paper{self._tested(early, other, sizes)}."
-        return (
-            f"{said}, not the early encoder, which the paper found best: “{early}” reaches {mean[early]:.2f}"
-            f"{self._tested(winner, early, sizes)}."
-        )
+            said += "; the paper found the early encoder best"
+        return f"{said[:1].upper()}{said[1:]}{self._clearly(first, rival, sizes)}."
 
     def _together(self) -> str:
-        joint = next((name for name in self._strategies.joint if self._dsc.get(name)), None)
+        joint = next((name for name in self._strategies.joint if name in self._dsc), None)
         if joint is None:
-            return "This experiment does not say: no model was trained on both cohorts together from the beginning."
-        rivals = [name for name in self._strategies.adapting if self._dsc.get(name)]
-        sizes = [n for n in sorted(self._dsc[joint]) if n and any(n in self._dsc[name] for name in rivals)]
-        if not sizes:
+            return "This experiment does not say: no model was trained on both cohorts from the beginning."
+        table = self._analysis.crossovers
+        table = table[(table["strategy"] == joint) & (table["test_set"] == "pooled")].set_index("other")
+        adapting = [name for name in self._strategies.adapting if name in table.index]
+        if not adapting:
             return "This experiment does not say: training together was not compared with an adaptation."
-        best = {
-            n: max((name for name in rivals if n in self._dsc[name]), key=lambda name: self._dsc[name][n])
-            for n in sizes
-        }
-        ahead = [n for n in sizes if self._dsc[joint][n] > self._dsc[best[n]][n]]
-        last = sizes[-1]
-        versus = (
-            f"pooled DSC {self._dsc[joint][last]:.2f} against {self._dsc[best[last]][last]:.2f} of “{best[last]}” "
-            f"with {last}"
-        )
-        tested = self._tested(joint, best[last], [last])
-        lasting = next((n for n in sizes if all(later in ahead for later in sizes if later >= n)), None)
-        whom = "every adaptation" if len(rivals) > 1 else f"“{rivals[0]}”"
-        if lasting is None:
-            said = f"Training on both cohorts together is ahead of {whom} nowhere up to {last} cases"
-            if ahead:
-                said = f"Training together is ahead of {whom} only with {listed([str(n) for n in ahead])}, not with {last} cases"
-            best_rival = f"{said} ({versus}{tested}){self._of_default_layers(joint, sizes)}"
-            return f"{best_rival}."
-        if lasting == sizes[0]:
-            since = f"Training on both cohorts together is ahead of {whom} at every number of cases, from {lasting} on"
-        else:
-            since = f"Training on both cohorts together overtakes {whom} with {cases_of(self._target, lasting)}"
-        return f"{since} ({versus}{tested}){self._of_default_layers(joint, sizes)}."
+        best = self._leading(joint, adapting)
+        overtaking = self._overtaking(joint, best, "the best adaptation here")
+        said = f"{self._once}training on both cohorts together {overtaking}"
+        layers = [name for name in self._strategies.layers if name in table.index]
+        if layers and (alone := self._leading(joint, layers)) != best:
+            overtaking = self._overtaking(joint, alone, "the best of tuning layers alone, as the paper did")
+            said += f"; it {overtaking}"
+        return f"{said[:1].upper()}{said[1:]}."
 
-    def _of_default_layers(self, joint: str, sizes: Sequence[int]) -> str:
-        """Where training together overtakes tuning layers alone, which is what the paper compared it with."""
-        layers = [name for name in self._strategies.layers if self._dsc.get(name)]
-        rivals = [name for name in self._strategies.adapting if self._dsc.get(name)]
-        if not layers or set(layers) == set(rivals):
-            return ""
-        shared = [n for n in sizes if any(n in self._dsc[name] for name in layers)]
-        ahead = [
-            n for n in shared
-            if self._dsc[joint][n] > max(self._dsc[name][n] for name in layers if n in self._dsc[name])
-        ]  # fmt: skip
-        lasting = next((n for n in shared if all(later in ahead for later in shared if later >= n)), None)
-        alone = "tuning layers alone, as the paper did,"
-        return f"; {alone} it overtakes with {lasting}" if lasting else f"; {alone} it does not overtake"
+    def _overtaking(self, joint: str, other: str, what: str) -> str:
+        """Where training together overtakes another strategy, in words."""
+        table = self._analysis.crossovers
+        (row,) = table[
+            (table["strategy"] == joint) & (table["other"] == other) & (table["test_set"] == "pooled")
+        ].to_dict("records")
+        last = self._shared(joint, other)[-1]
+        values = f"{self._dsc[joint][last]:.2f} against {self._dsc[other][last]:.2f} with {last}"
+        whom = f"“{other}”, {what},"
+        if row["outcome"] == OVERTAKES:
+            where = cases_of(self._target, int(row["target_cases"]))
+            spread = crossing(row["low"], row["high"])
+            interval = f"95 % interval {spread}; " if spread else ""
+            return f"overtakes {whom} with {where} ({interval}pooled DSC {values})"
+        if row["outcome"] == NEVER:
+            return f"does not overtake {whom} up to {last} cases (pooled DSC {values})"
+        return f"is ahead of {whom} with every number of cases that was tried (pooled DSC {values})"
 
-    def _tested(self, first: str, second: str, sizes: Sequence[int]) -> str:
-        """Where the first strategy is significantly ahead of or behind the second; empty without tests."""
-        table = self._between
-        if table.empty:
-            return ""
+    def _clearly(self, first: str, second: str, sizes: Sequence[int]) -> str:
+        """Where one strategy is clearly ahead of or behind another; empty with one seed."""
+        table = self._analysis.between.table
         pair = table[
-            table["target_cases"].isin(list(sizes))
-            & table["p_holm"].notna()
+            (table["test_set"] == "pooled")
+            & table["target_cases"].isin(list(sizes))
             & table["strategy"].isin([first, second])
             & table["other"].isin([first, second])
         ]
-        if pair.empty:
+        if self._once or pair.empty:
             return ""
-        if len(pair) == 1:
-            return f", {p_words(pair['p_holm'].iloc[0])}"
-        proven = pair[pair["p_holm"] < 0.05].sort_values("target_cases")
-        sign = proven["difference"].where(proven["strategy"] == first, -proven["difference"])
+        sign = pair["difference"].where(pair["strategy"] == first, -pair["difference"])[clear(pair)]
         ahead, behind = (
-            listed([str(int(n)) for n in proven.loc[chosen, "target_cases"]]) for chosen in (sign > 0, sign < 0)
+            listed([str(n) for n in pair.loc[sign[chosen].index, "target_cases"]])
+            for chosen in (sign > 0, sign < 0)
         )
         if not ahead and not behind:
-            return f"; “{first}” and “{second}” differ significantly at no number of cases"
-        where = [f"significantly {word} it at {sizes}" for word, sizes in
-                 (("ahead of", ahead), ("behind", behind)) if sizes]  # fmt: skip
-        return f"; “{first}” is {' and '.join(where)}".replace("of it", f"of “{second}”") + f" (p{NBSP}<{NBSP}0.05 after Holm)"
+            return f"; from “{second}” it differs clearly with no number of cases"
+        where = [f"ahead of “{second}” with {ahead}"] if ahead else []
+        where += [f"behind {'it' if ahead else f'“{second}”'} with {behind}"] if behind else []
+        return f"; it is clearly {' and '.join(where)} cases"
+
+    def _leading(self, joint: str, names: Sequence[str]) -> str:
+        """The strategy with the highest pooled DSC with the most cases that training together had too."""
+        return max(names, key=lambda name: (self._dsc[name][self._shared(joint, name)[-1]], name))
+
+    def _shared(self, *names: str) -> list[int]:
+        """Numbers of cases, without 0, with which each of some strategies was run."""
+        sizes = [set(self._dsc[name]) for name in names]
+        return sorted(set.intersection(*sizes) - {0}) if sizes else []
 
     def _called(self, name: str) -> str:
         summary = self._strategies.summary(name)
         return f"“{name}”" + (f" ({summary})" if summary else "")
-
-    def _common(self, names: Sequence[str]) -> list[int]:
-        """Numbers of cases, without 0, at which each of some strategies was run."""
-        shared = set.intersection(*(set(self._dsc[name]) for name in names)) if names else set()
-        return sorted(shared - {0})
 
     def _course(self, name: str, n: int, test_set: str) -> str:
         """Say how a mean DSC went from none to n, after rounding, so that words and figures agree."""
@@ -233,5 +210,4 @@ class Answer:
 
     def _value(self, name: str, n: int, test_set: str, column: str) -> float:
         curve = self._curves[name]
-        found = curve.loc[(curve["target_cases"] == n) & (curve["test_set"] == test_set), column]
-        return float(found.iloc[0]) if len(found) else math.nan
+        return float(curve[column].get((n, test_set), math.nan))

@@ -11,7 +11,7 @@ from uteroseg.report import paper
 from uteroseg.report.paper import Reported
 from uteroseg.report.strategies import ALL, DEFAULT, StrategySet
 from uteroseg.report.wording import interval
-from uteroseg.results.summary import curves
+from uteroseg.results.grid import curves
 
 
 @dataclass(frozen=True)
@@ -77,7 +77,9 @@ def beside_paper(
     matched = [(n, reported) for n in sizes if (reported := paper.matching(n, available))]
     if not any(n for n, _ in matched):
         return None
-    rows = tuple(PaperRow(n, reported, tuple(pooled[name].get(n) for name in shown)) for n, reported in matched)
+    rows = tuple(
+        PaperRow(n, reported, tuple(pooled[name].get(n) for name in shown)) for n, reported in matched
+    )
     last = next((n for n, reported in reversed(matched) if reported.joint), None)
     joint = next((name for name in strategies.joint if name in own), None)
     source = _at(own[joint], "source").get(last) if joint and last else None
@@ -92,7 +94,7 @@ def beside_paper(
 def _shown(strategies: StrategySet, own: Mapping[str, pd.DataFrame]) -> tuple[str, ...]:
     """The strategies nearest to what the paper did, and ours; the first four where none is named so."""
     asked = [strategies.early, ALL, DEFAULT, *strategies.joint]
-    chosen = tuple(dict.fromkeys(name for name in asked if name in own))
+    chosen = tuple(dict.fromkeys(name for name in asked if name is not None and name in own))
     return chosen or tuple(own)[:4]
 
 
@@ -109,9 +111,12 @@ def _at(curve: pd.DataFrame, test_set: str) -> dict[int, tuple[str, str]]:
 def _label(source_cohort: str, target_cohort: str, *, virtual: bool) -> str:
     if virtual:
         return (
-            "Different data: the paper’s patients are real, ours are virtual, calibrated to published values. "
-            "Ours show whether the shape is alike; they never reproduce a clinical result."
+            "Different data: the paper’s patients are real, ours are virtual, calibrated to published "
+            "values. Ours show whether the shape is alike; they never reproduce a clinical result."
         )
     if paper.same_cohorts((source_cohort, target_cohort)):
         return "Different data: other patients, other scanners, other annotators."
-    return f"Different data, and other tumours: there from cervical to uterine, here from {source_cohort} to {target_cohort}."
+    return (
+        f"Different data, and other tumours: there from cervical to uterine, here from {source_cohort} to "
+        f"{target_cohort}."
+    )

@@ -66,12 +66,15 @@ class _Facts:
         return own() if own else Answer(left="all of it")
 
     def _item_1(self) -> Answer:
-        return Answer("Deep learning (a convolutional network) for segmentation, adapted by transfer learning.", "the title")
+        return Answer(
+            "Deep learning (a convolutional network) for segmentation, adapted by transfer learning.",
+            "the title",
+        )
 
     def _item_4(self) -> Answer:
         return Answer(
-            f"How many annotated {self._target} cases a {self._source} model needs, which layers to tune, and "
-            "when to train on both cohorts together.",
+            f"How many annotated {self._target} cases a {self._source} model needs, which layers to tune, "
+            "and when to train on both cohorts together.",
             "hypotheses",
         )
 
@@ -81,7 +84,10 @@ class _Facts:
         return Answer(left="all of it")
 
     def _item_6(self) -> Answer:
-        return Answer("Exploratory comparison of ways to adapt a model; no claim of clinical use.", "the study’s own goal")
+        return Answer(
+            "Exploratory comparison of ways to adapt a model; no claim of clinical use.",
+            "the study’s own goal",
+        )
 
     def _item_7(self) -> Answer:
         prints = settings.common(self._records, "data")
@@ -104,8 +110,8 @@ class _Facts:
         if not network:
             return Answer(left="all of it")
         return Answer(
-            f"{network}. Slices are resampled in plane only; b images are divided by the median of the lowest b "
-            "inside the body, ADC has a fixed scale."
+            f"{network}. Slices are resampled in plane only; b images are divided by the median of the "
+            "lowest b inside the body, ADC has a fixed scale."
         )
 
     def _item_10(self) -> Answer:
@@ -187,21 +193,19 @@ class _Facts:
         if not text:
             return Answer(left="all of it")
         return Answer(
-            f"{text} Augmentation: rotation, scale, shift, elastic and phase-encoding distortion, gain, contrast, "
-            "ghosts, blur and Rician noise, with ADC recomputed."
+            f"{text} Augmentation: rotation, scale, shift, elastic and phase-encoding distortion, gain, "
+            "contrast, ghosts, blur and Rician noise, with ADC recomputed."
         )
 
     def _item_26(self) -> Answer:
         if not self._recorded:
             return Answer(left="all of it")
         several = self._analysis.summary.query("target_cases > 0")["strategy"].nunique() > 1
-        text = (
-            "Of a training, the check with the best DSC on its held-out patients; where there are none, its end."
-        )
+        text = "The check with the best DSC on held-out patients; where there are none, the training’s end."
         if several:
             text += (
-                " The strategies are compared on the test patients themselves, so that the best one’s result is "
-                "somewhat flattered."
+                " The strategies are compared on the test patients themselves, so that the best one’s "
+                "result is somewhat flattered."
             )
         return Answer(text)
 
@@ -209,13 +213,18 @@ class _Facts:
         return Answer("None; models of several seeds are measured one by one and their measures averaged.")
 
     def _item_28(self) -> Answer:
-        return Answer("DSC, sensitivity and PPV by voxels, volume, missed tumours; for empty masks see “How it was measured”.")
+        return Answer(
+            "DSC, sensitivity and PPV by voxels, volume, missed tumours; for empty masks see “How it was "
+            "measured”."
+        )
 
     def _item_29(self) -> Answer:
-        return Answer("See “How it was measured”: bootstrap intervals over patients, Wilcoxon tests, Holm’s correction.")
+        return Answer("See “How it was measured”: bootstrap intervals, Wilcoxon tests, Holm’s correction.")
 
     def _item_30(self) -> Answer:
-        seeds = "One training each" if self._seeds == 1 else f"{self._seeds} seeds, each a training of its own"
+        seeds = (
+            "One training each" if self._seeds == 1 else f"{self._seeds} seeds, each a training of its own"
+        )
         strata = ", ".join(dict.fromkeys(self._analysis.strata["by"])) if len(self._analysis.strata) else ""
         return Answer(f"{seeds}{f'; by {strata}' if strata else ''}.", "further analyses")
 
@@ -223,7 +232,9 @@ class _Facts:
         return Answer("None; outlines on the images show what was segmented.")
 
     def _item_32(self) -> Answer:
-        return Answer(f"{patients_of('test', self._test['pooled']).capitalize()} of the same cohorts as in training.")
+        return Answer(
+            f"{patients_of('test', self._test['pooled']).capitalize()} of the same cohorts as in training."
+        )
 
     def _item_33(self) -> Answer:
         return Answer("None.", "why, or further testing")
@@ -244,7 +255,9 @@ class _Facts:
         if len(volumes):
             low, middle, high = volumes.quantile([0.25, 0.5, 0.75])
             text += f"; tumour volume median {middle:.1f} mL (quartiles {low:.1f} and {high:.1f})"
-        return Answer(f"Test cases: {text.removeprefix('; ')}." if text else "", "age, stage, training patients")
+        return Answer(
+            f"Test cases: {text.removeprefix('; ')}." if text else "", "age, stage, training patients"
+        )
 
     def _item_37(self) -> Answer:
         return Answer("See “Results” and the tables by histology and volume.", "performance in training")
@@ -253,7 +266,9 @@ class _Facts:
         return Answer("See “Results”: mean DSC with 95 % intervals; ROC curves do not apply to segmentation.")
 
     def _item_39(self) -> Answer:
-        return Answer("Every test case is listed, the worst first; missed tumours are counted.", "why they fail")
+        return Answer(
+            "Every test case is listed, the worst first; missed tumours are counted.", "why they fail"
+        )
 
     def _item_40(self) -> Answer:
         if self._virtual:
@@ -268,7 +283,10 @@ class _Facts:
 
     def _item_43(self) -> Answer:
         if self._virtual:
-            return Answer("uteroseg is free software (Apache-2.0); the patients can be made again from its settings.", "models")
+            return Answer(
+                "uteroseg is free software (Apache-2.0); the patients can be made again from its settings.",
+                "models",
+            )
         return Answer("uteroseg is free software (Apache-2.0).", "data and models")
 
     def _if_virtual(self, text: str) -> Answer:

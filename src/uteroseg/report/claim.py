@@ -2,8 +2,8 @@
 
 References
 ----------
-Tejani AS, Klontzas ME, Gatti AA, et al., Checklist for Artificial Intelligence in Medical Imaging (CLAIM): 2024
-Update, Radiology: Artificial Intelligence 2024;6(4):e240300, doi 10.1148/ryai.240300.
+Tejani AS, Klontzas ME, Gatti AA, et al., Checklist for Artificial Intelligence in Medical Imaging (CLAIM):
+2024 Update, Radiology: Artificial Intelligence 2024;6(4):e240300, doi 10.1148/ryai.240300.
 """
 
 from __future__ import annotations
@@ -51,7 +51,10 @@ _PARTS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ),
     ("Partitions", ("How data were assigned to partitions", "Level at which partitions are disjoint")),
     ("Test data", ("Size of the test set and its justification",)),
-    ("Model", ("Architecture, input and output", "Software and versions", "Initialisation of the parameters")),
+    (
+        "Model",
+        ("Architecture, input and output", "Software and versions", "Initialisation of the parameters"),
+    ),
     (
         "Training",
         ("Training, augmentation, hyperparameters", "How the final model was selected", "Ensembles"),
@@ -68,7 +71,10 @@ _PARTS: tuple[tuple[str, tuple[str, ...]], ...] = (
             "Trial registration",
         ),
     ),
-    ("Results: data", ("Numbers included and excluded, flow of patients", "Demographic and clinical characteristics")),
+    (
+        "Results: data",
+        ("Numbers included and excluded, flow of patients", "Demographic and clinical characteristics"),
+    ),
     (
         "Results: model",
         (
@@ -83,7 +89,5 @@ _PARTS: tuple[tuple[str, tuple[str, ...]], ...] = (
 
 ITEMS: tuple[Item, ...] = tuple(
     Item(number, part, text)
-    for number, (part, text) in enumerate(
-        ((part, text) for part, texts in _PARTS for text in texts), start=1
-    )
+    for number, (part, text) in enumerate(((part, text) for part, texts in _PARTS for text in texts), start=1)
 )

@@ -1,4 +1,4 @@
-"""Learning curves: all strategies on each test set, and each strategy by itself."""
+"""Learning curves of all strategies on each test set."""
 
 from __future__ import annotations
 
@@ -17,14 +17,13 @@ from uteroseg.report.figures import (
     GAP,
     STYLE,
     Drawing,
-    apart,
     case_axis,
     drawing,
     dsc_axis,
     label_ends,
 )
 from uteroseg.report.strategies import StrategySet
-from uteroseg.results.summary import SETS, curves
+from uteroseg.results.grid import SETS, curves
 
 _LINES = {"source": (0, (4, 1.8)), "target": (0, (1.2, 1.2)), "pooled": "solid"}
 _MARKERS = {"source": "s", "target": "^", "pooled": "o"}
@@ -51,16 +50,13 @@ def curve_drawings(
     Returns
     -------
     list of Drawing
-        ``strategies``, all of them in a panel for each test set, where there are several; and
-        ``learning_curves``, a panel for each strategy. The same summary gives the same text.
+        ``learning_curves``: a panel for each test set where there are several strategies, one for a single
+        strategy. The same summary gives the same text.
     """
     names = {"source": source_cohort, "target": target_cohort, "pooled": "pooled"}
     panels = curves(summary)
     with mpl.rc_context(STYLE):
-        drawings = [_each(panels, names)] if len(panels) == 1 else []
-        if not drawings:
-            drawings = [_together(panels, strategies, names), _multiples(panels, strategies, names)]
-    return drawings
+        return [_each(panels, names) if len(panels) == 1 else _together(panels, strategies, names)]
 
 
 def _each(panels: Mapping[str, pd.DataFrame], names: Names) -> Drawing:
@@ -72,7 +68,8 @@ def _each(panels: Mapping[str, pd.DataFrame], names: Names) -> Drawing:
     dsc_axis(axes)
     texts = {name: f"{names[name]} {ends[name]:.2f}" for name in ends}
     styles = {
-        name: {"color": COLOURS[name], "fontweight": "bold" if name == "pooled" else "normal"} for name in ends
+        name: {"color": COLOURS[name], "fontweight": "bold" if name == "pooled" else "normal"}
+        for name in ends
     }
     label_ends(axes, ends, texts, styles)
     axes.set_xlabel(_cases_label(names))
@@ -87,7 +84,9 @@ def _together(panels: Mapping[str, pd.DataFrame], strategies: StrategySet, names
         shown = shown[-1:]  # pooled is the one test set that there is
     reached = {name: _end(curve, shown[0]) for name, curve in panels.items()}
     bright = strategies.highlighted(reached)
-    figure = Figure(figsize=(_WIDTH, 5.9 if len(shown) == 3 else 3.6), layout=ConstrainedLayoutEngine(h_pad=0.1))
+    figure = Figure(
+        figsize=(_WIDTH, 5.9 if len(shown) == 3 else 3.6), layout=ConstrainedLayoutEngine(h_pad=0.1)
+    )
     plots = _plots(figure, shown)
     for test_set in shown:
         axes = plots[test_set]
@@ -113,76 +112,43 @@ def _together(panels: Mapping[str, pd.DataFrame], strategies: StrategySet, names
         limits = _limits([panels[name] for name in panels], test_set)
         dsc_axis(axes, low=limits[0], high=limits[1])
         case_axis(axes, _sizes(panels.values()))
-        axes.set_title(f"{_capital(names[test_set])}" + (" (both cohorts)" if test_set == "pooled" else " test patients"))
+        axes.set_title(
+            f"{_capital(names[test_set])}" + (" (both cohorts)" if test_set == "pooled" else " test patients")
+        )
         axes.set_ylabel("Mean DSC (95 % interval)" if test_set == shown[0] else "Mean DSC")
-        axes.set_xlabel(_cases_label(names) if len(shown) == 1 or test_set == shown[0] else f"{_capital(names['target'])} cases")
+        axes.set_xlabel(
+            _cases_label(names)
+            if len(shown) == 1 or test_set == shown[0]
+            else f"{_capital(names['target'])} cases"
+        )
     axes = plots[shown[0]]
     span = axes.get_ylim()[1] - axes.get_ylim()[0]
     ends = {name: reached[name] for name in bright}
     styles = {name: {"color": strategies.look(name).colour, "fontweight": "bold"} for name in bright}
-    label_ends(axes, ends, {name: f"{name} {ends[name]:.2f}" for name in bright}, styles, gap=1.35 * GAP * span)
+    label_ends(
+        axes, ends, {name: f"{name} {ends[name]:.2f}" for name in bright}, styles, gap=1.35 * GAP * span
+    )
     others = [name for name in panels if name not in bright]
     if others:
         figure.supxlabel(f"Pale, without intervals: {', '.join(others)}", fontsize=8.5, color="#5c5c5c")
     handles = [
-        mpl.lines.Line2D([], [], color=look.colour, marker=look.marker, linestyle=look.dash, markersize=5, label=name)
+        mpl.lines.Line2D(
+            [], [], color=look.colour, marker=look.marker, linestyle=look.dash, markersize=5, label=name
+        )
         for name in sorted(bright, key=lambda name: -reached[name])
         if (look := strategies.look(name))
     ]
     figure.legend(handles=handles, loc="outside upper left", ncols=len(handles), frameon=False, fontsize=9)
-    return drawing("strategies", figure, label=_spoken(panels, names))
+    return drawing("learning_curves", figure, label=_spoken(panels, names))
 
 
 def _plots(figure: Figure, shown: Sequence[str]) -> dict[str, Axes]:
     """Axes for each test set: the first as wide as the page, two others side by side below it."""
     if len(shown) == 1:
         return {shown[0]: figure.subplots()}
-    upper, lower = figure.subfigures(2, 1, height_ratios=[3.3, 2.5])
+    halves: Any = figure.subfigures(2, 1, height_ratios=[3.3, 2.5])
+    upper, lower = halves
     return dict(zip(shown, [upper.subplots(), *lower.subplots(1, 2)], strict=True))
-
-
-def _multiples(panels: Mapping[str, pd.DataFrame], strategies: StrategySet, names: Names) -> Drawing:
-    """A small panel for each strategy, before the pale lines of all others."""
-    columns = 2 if len(panels) in (2, 4) else 3
-    rows = -(-len(panels) // columns)
-    figure = Figure(figsize=(_WIDTH, 0.35 + 2.35 * rows), layout=ConstrainedLayoutEngine(h_pad=0.08))
-    grid = figure.subplots(rows, columns, squeeze=False, sharex=True, sharey=True)
-    sizes = _sizes(panels.values())
-    for axes, (name, curve) in zip(grid.flat, panels.items(), strict=False):
-        for other in panels:
-            if other != name:
-                _line(axes, panels[other], "pooled", color="#dcdcdc", linewidth=0.9, zorder=1)
-        ends = _sets(axes, curve, size=3.6, thick=1.7)
-        dsc_axis(axes)
-        case_axis(axes, sizes)
-        texts = {test_set: f"{ends[test_set]:.2f}" for test_set in ends}
-        styles = {test_set: {"color": COLOURS[test_set], "fontsize": 8.5} for test_set in ends}
-        label_ends(axes, ends, texts, styles, gap=0.1)
-        summary = strategies.summary(name)
-        axes.set_title(name, pad=16 if summary else None)
-        if summary:
-            axes.annotate(
-                summary, (0, 1), xycoords="axes fraction", xytext=(0, 5), textcoords="offset points",
-                fontsize=7.5, color="#5c5c5c",
-            )  # fmt: skip
-        axes.tick_params(labelsize=7.5)
-    for axes in grid.flat[len(panels) :]:
-        axes.set_visible(False)
-    for column in range(columns):
-        filled = [axes for axes in grid[:, column] if axes.get_visible()]
-        if filled:
-            filled[-1].tick_params(labelbottom=True)
-    for axes in grid[:, 0]:
-        axes.set_ylabel("Mean DSC", fontsize=8.5)
-    handles = [
-        mpl.lines.Line2D([], [], color=COLOURS[s], marker=_MARKERS[s], linestyle=_LINES[s], markersize=4, label=names[s])
-        for s in SETS
-        if _has(panels, s)
-    ]
-    handles.append(mpl.lines.Line2D([], [], color="#dcdcdc", label="pooled, other strategies"))
-    figure.legend(handles=handles, loc="outside upper left", ncols=len(handles), frameon=False, fontsize=8.5)
-    figure.supxlabel(_cases_label(names), fontsize=9)
-    return drawing("learning_curves", figure, label=_spoken(panels, names))
 
 
 def _sets(axes: Axes, curve: pd.DataFrame, *, size: float = 6, thick: float = 2.2) -> dict[str, float]:

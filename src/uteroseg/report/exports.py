@@ -1,4 +1,4 @@
-"""Figures and tables of a report beside it: SVG for a manuscript, CSV for whoever goes on with the numbers."""
+"""Figures and tables beside a report: SVG for a manuscript, CSV for whoever goes on with the numbers."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ FIGURES, TABLES = "figures", "tables"
 
 
 def write_exports(directory: Path, drawings: Iterable[Drawing], tables: Mapping[str, pd.DataFrame]) -> None:
-    """Write ``figures/*.svg`` and ``tables/*.csv``, each folder whole or not at all, in place of earlier ones.
+    """Write ``figures/*.svg`` and ``tables/*.csv``, each folder whole, in place of earlier ones.
 
     Parameters
     ----------

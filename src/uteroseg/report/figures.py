@@ -54,8 +54,7 @@ class Drawing:
     @property
     def file(self) -> str:
         """The text of a file of its own, which names its fonts."""
-        own = self.svg.replace("var(--sans)", SANS).replace("<svg ", '<svg xmlns="http://www.w3.org/2000/svg" ', 1)
-        return '<?xml version="1.0" encoding="utf-8"?>\n' + own + "\n"
+        return '<?xml version="1.0" encoding="utf-8"?>\n' + self.svg.replace("var(--sans)", SANS) + "\n"
 
 
 def drawing(name: str, figure: Figure, *, label: str) -> Drawing:
@@ -136,5 +135,7 @@ def apart(
                 placed[upper] += overlap / 2
     if len(placed):
         span = limits[1] - limits[0]
-        placed += max(0.0, limits[0] + 0.02 * span - placed[0]) - max(0.0, placed[-1] - limits[1] + 0.01 * span)
+        placed += max(0.0, limits[0] + 0.02 * span - placed[0]) - max(
+            0.0, placed[-1] - limits[1] + 0.01 * span
+        )
     return dict(zip(order, placed.tolist(), strict=True))

@@ -65,7 +65,9 @@ def _strategy(name: str, runs: Sequence[RunRecord]) -> StrategyRuns:
         runs=len(runs),
         sizes=", ".join(str(size) for size in sorted({record.target_cases for record in runs})),
         seeds=len({record.seed for record in runs}),
-        steps="–" if not steps else " to ".join(f"{number:,}" for number in dict.fromkeys((steps[0], steps[-1]))),
+        steps="–"
+        if not steps
+        else " to ".join(f"{number:,}" for number in dict.fromkeys((steps[0], steps[-1]))),
         mean=hours(sum(seconds) / len(seconds)),
         total=hours(sum(seconds)),
     )

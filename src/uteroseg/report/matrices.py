@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pandas as pd
 
 from uteroseg.report.wording import count, difference, difference_interval, interval, p_value
-from uteroseg.results.summary import curves
+from uteroseg.results.grid import curves
 
 Row = Mapping[Hashable, Any]
 
@@ -40,6 +40,8 @@ class Matrix:
     title, about : str
     sizes : tuple of int
     rows : tuple of MatrixRow
+    heads : tuple of str
+        What stands above each column.
     start : Cell, optional
         Of the model without target cases, which all strategies share; None where each has its own or none.
     """
@@ -48,6 +50,7 @@ class Matrix:
     about: str
     sizes: tuple[int, ...]
     rows: tuple[MatrixRow, ...]
+    heads: tuple[str, ...]
     start: Cell | None = None
 
 
@@ -110,6 +113,45 @@ def forgetting_matrix(forgetting: pd.DataFrame, *, source_cohort: str) -> Matrix
     return difference_matrix(forgetting, title=_capital(source_cohort)) if len(forgetting) else None
 
 
+def added_matrix(added: pd.DataFrame) -> Matrix | None:
+    """Change of the pooled DSC with each added share of cases; None where there is none.
+
+    Parameters
+    ----------
+    added : DataFrame
+        As `uteroseg.results.comparisons.added_cases` gives it.
+    """
+    table = added[added["test_set"] == "pooled"]
+    if table.empty:
+        return None
+    found = difference_matrix(table, title="Pooled")
+    fewer = table.groupby("target_cases")["other_cases"].unique()
+    heads = tuple(f"{' or '.join(map(str, sorted(fewer[size])))} → {size}" for size in found.sizes)
+    return replace(found, heads=heads)
+
+
+def against_matrix(between: pd.DataFrame, reference: str) -> Matrix | None:
+    """Pooled DSC of every other strategy less that of a reference; None where there is no other.
+
+    Parameters
+    ----------
+    between : DataFrame
+        As `uteroseg.results.comparisons.between` gives it.
+    reference : str
+        Strategy.
+    """
+    pooled = between[between["test_set"] == "pooled"]
+    first, second = pooled[pooled["other"] == reference], pooled[pooled["strategy"] == reference]
+    turned = second.assign(
+        strategy=second["other"],
+        difference=-second["difference"],
+        difference_low=-second["difference_high"],
+        difference_high=-second["difference_low"],
+    )
+    table = pd.concat([first, turned])
+    return difference_matrix(table, title=f"Pooled, less “{reference}”") if len(table) else None
+
+
 def difference_matrix(table: pd.DataFrame, *, title: str) -> Matrix:
     """Differences with their interval and corrected p-value; none is marked as best."""
     patients = int(table["patients"].max())
@@ -118,7 +160,7 @@ def difference_matrix(table: pd.DataFrame, *, title: str) -> Matrix:
         spread = difference_interval(
             row["difference_low"], row["difference_high"], row["difference_interval"]
         )
-        p = () if pd.isna(row["p_holm"]) else (f"p {p_value(row['p_holm'])}",)
+        p: tuple[str, ...] = () if pd.isna(row["p_holm"]) else (f"p {p_value(row['p_holm'])}",)
         return Cell(difference(row["difference"]), (spread, *p))
 
     about = f"{patients} patient{'' if patients == 1 else 's'}"
@@ -153,7 +195,7 @@ def _matrix(
                 made = Cell(made.value, made.small, best=True)
             cells.append(made)
         rows.append(MatrixRow(strategy, tuple(cells)))
-    return Matrix(title, about, sizes, tuple(rows), start)
+    return Matrix(title, about, sizes, tuple(rows), tuple(map(str, sizes)), start)
 
 
 def _capital(text: str) -> str:

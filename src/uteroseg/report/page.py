@@ -1,4 +1,4 @@
-"""The report of an experiment: one HTML file that needs nothing beside it, and its figures and tables as files."""
+"""The report of an experiment: one HTML file that stands alone, and its figures and tables as files."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from uteroseg import RESEARCH_USE
 from uteroseg.evaluation.metrics import EMPTY_RULE
 from uteroseg.evaluation.patients import UNIT
-from uteroseg.evaluation.statistics import COMPARISON_RULE, HOLM_RULE
 from uteroseg.files import write_json, write_text
 from uteroseg.report import claim, paper
 from uteroseg.report.answer import Answer
@@ -20,23 +19,29 @@ from uteroseg.report.beside_paper import beside_paper
 from uteroseg.report.checklist import Row, checklist
 from uteroseg.report.curve_figures import curve_drawings
 from uteroseg.report.exports import write_exports
-from uteroseg.report.figures import COLOURS, Drawing
+from uteroseg.report.figures import Drawing
 from uteroseg.report.made import how_made
-from uteroseg.report.matrices import difference_matrix, dsc_matrices, forgetting_matrix, missed_matrix
-from uteroseg.report.outlook import crossover_rows, efficiency_rows, forecast_rows
+from uteroseg.report.matrices import (
+    added_matrix,
+    against_matrix,
+    dsc_matrices,
+    forgetting_matrix,
+    missed_matrix,
+)
+from uteroseg.report.outlook import crossover_rows, efficiency_rows, forecast_error, forecast_rows
 from uteroseg.report.pictures import pictures_of, run_to_show
-from uteroseg.report.strategies import StrategySet
-from uteroseg.report.tables import case_rows, comparison_rows, strata_rows, summary_rows
+from uteroseg.report.strategies import ALL, StrategySet
+from uteroseg.report.tables import case_rows, strata_rows
 from uteroseg.report.wording import VIRTUAL_LABEL, cautions, leading_strategy
 from uteroseg.results.analysis import FILE_NAME as SUMMARY_NAME
 from uteroseg.results.analysis import Analysis, analyse, document
+from uteroseg.results.comparisons import FORGETTING_RULE
 from uteroseg.results.crossover import CROSSOVER_RULE
 from uteroseg.results.efficiency import EFFICIENCY_RULE
 from uteroseg.results.experiment import Experiment, read_experiment
 from uteroseg.results.forecast import FORECAST_RULE, GAIN
-from uteroseg.results.forgetting import FORGETTING_RULE
+from uteroseg.results.grid import SETS, curves
 from uteroseg.results.runs import RunRecord
-from uteroseg.results.summary import SETS, curves
 
 FILE_NAME = "report.html"
 
@@ -86,10 +91,10 @@ def tables_of(experiment: Experiment, analysis: Analysis) -> dict[str, pd.DataFr
     runs = pd.DataFrame([_run_row(run.record) for run in experiment.runs])
     return {
         "dsc": analysis.summary,
-        "against_none": analysis.comparisons,
-        "added_cases": analysis.steps,
-        "between_strategies": analysis.between,
-        "forgetting": analysis.forgetting,
+        "against_none": analysis.against_none.table,
+        "added_cases": analysis.added_cases.table,
+        "between_strategies": analysis.between.table,
+        "forgetting": analysis.forgetting.table,
         "strata": analysis.strata,
         "crossovers": analysis.crossovers,
         "label_efficiency": analysis.label_efficiency,
@@ -136,13 +141,7 @@ def render(experiment: Experiment, analysis: Analysis, drawings: Sequence[Drawin
 def _said(experiment: Experiment, analysis: Analysis) -> dict[str, Any]:
     """What stands in words: the answer, labels and rules."""
     cohorts = {"source_cohort": experiment.source_cohort, "target_cohort": experiment.target_cohort}
-    answer = Answer(
-        analysis.summary,
-        analysis.comparisons,
-        analysis.between,
-        _strategies(experiment, analysis),
-        **cohorts,
-    )
+    answer = Answer(analysis, _strategies(experiment, analysis), **cohorts)
     return {
         "answer": answer.sentences(),
         "cautions": cautions(analysis.summary, **cohorts),
@@ -151,9 +150,9 @@ def _said(experiment: Experiment, analysis: Analysis) -> dict[str, Any]:
         "empty_rule": EMPTY_RULE,
         "unit": UNIT,
         "interval_rule": analysis.intervals,
-        "compared": len(analysis.comparisons) + len(analysis.between) > 0,
-        "comparison_rule": COMPARISON_RULE,
-        "holm_rule": HOLM_RULE,
+        "comparison_rule": analysis.comparison_rule
+        if analysis.added_cases.rule or analysis.between.rule
+        else "",
     }
 
 
@@ -165,26 +164,26 @@ def _results(experiment: Experiment, analysis: Analysis) -> dict[str, Any]:
     shown = run_to_show(experiment, strategy)
     sizes, cases = case_rows(experiment.cases, strategy)
     strata_sizes, strata = strata_rows(analysis.strata, strategy)
-    steps = analysis.steps[analysis.steps["test_set"] == "pooled"]
+    reference = ALL if ALL in curves(summary) else strategy
     return {
         "several_strategies": len(curves(summary)) > 1,
         "strategy": strategy,
         "shown": shown.record,
         "pictures": pictures_of(shown, experiment),
-        "colours": COLOURS,
         "patients": {
             row["test_set"]: row["patients"] for row in summary.drop_duplicates("test_set").to_dict("records")
         },
-        "max_seeds": int(summary["seeds"].max()),
-        "summary": summary_rows(summary),
-        "matrices": [*dsc_matrices(summary, analysis.comparisons, **cohorts), missed_matrix(summary)],
-        "comparisons": comparison_rows(analysis.comparisons),
-        "family": analysis.family,
-        "steps": difference_matrix(steps, title="Pooled") if len(steps) else None,
-        "steps_family": analysis.steps_family,
-        "forgetting": forgetting_matrix(analysis.forgetting, source_cohort=experiment.source_cohort),
+        "seeds": analysis.seeds,
+        "matrices": [*dsc_matrices(summary, analysis.against_none.table, **cohorts), missed_matrix(summary)],
+        "family": analysis.against_none.rule,
+        "against": against_matrix(analysis.between.table, reference),
+        "reference": reference,
+        "between_family": analysis.between.rule,
+        "added": added_matrix(analysis.added_cases.table),
+        "added_family": analysis.added_cases.rule,
+        "forgetting": forgetting_matrix(analysis.forgetting.table, source_cohort=experiment.source_cohort),
         "forgetting_rule": FORGETTING_RULE,
-        "forgetting_family": analysis.forgetting_family,
+        "forgetting_family": analysis.forgetting.rule,
         "strata": strata,
         "strata_sizes": strata_sizes,
         "volume_tertiles": analysis.volume_tertiles_ml,
@@ -201,6 +200,7 @@ def _outlook(experiment: Experiment, analysis: Analysis) -> dict[str, Any]:
     hidden, forecasts = forecast_rows(analysis.forecasts, analysis.forecast_checks)
     level = analysis.label_efficiency.head(1).to_dict("records")
     return {
+        "joint": bool(strategies.joint),
         "crossovers": crossover_rows(analysis.crossovers, strategies, sets),
         "crossover_sets": [names[name] for name in sets],
         "crossover_rule": CROSSOVER_RULE,
@@ -212,6 +212,7 @@ def _outlook(experiment: Experiment, analysis: Analysis) -> dict[str, Any]:
         "efficiency_rule": EFFICIENCY_RULE,
         "forecasts": forecasts,
         "forecast_hidden": hidden,
+        "forecast_error": forecast_error(analysis.forecast_checks),
         "forecast_rule": FORECAST_RULE,
         "forecast_gain": GAIN,
         "beside": beside_paper(
@@ -242,7 +243,16 @@ def _environment() -> Environment:
 
 def _run_row(record: RunRecord) -> dict[str, Any]:
     plain = record.model_dump(
-        include={"run", "strategy", "target_cases", "seed", "steps", "machine", "source_cohort", "target_cohort"}
+        include={
+            "run",
+            "strategy",
+            "target_cases",
+            "seed",
+            "steps",
+            "machine",
+            "source_cohort",
+            "target_cohort",
+        }
     )
     cases = {f"training_cases_{cohort}": number for cohort, number in record.training_cases.items()}
     return {**plain, **cases, **{f"{step}_s": seconds for step, seconds in record.seconds.items()}}

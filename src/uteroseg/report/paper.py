@@ -16,7 +16,9 @@ SOURCE_COHORT, TARGET_COHORT = "cervical", "uterine"
 TRAINING = {SOURCE_COHORT: 144, TARGET_COHORT: 256}
 TEST = {SOURCE_COHORT: 25, TARGET_COHORT: 64}
 EARLY_BEST = "fine-tuning the early encoder layers was better than fine-tuning others"
-CROSSOVER = "with half of the cases transfer learning was still ahead, with all of them training together was best"
+CROSSOVER = (
+    "with half of the cases transfer learning was still ahead, with all of them training together was best"
+)
 
 
 @dataclass(frozen=True)

@@ -26,11 +26,9 @@ class Picture:
 
 
 def run_to_show(experiment: Experiment, strategy: str) -> FinishedRun:
-    """Choose the run whose pictures are shown: the strategy's, with pictures, most target cases, first seed."""
+    """Choose the run to show: the strategy's, with pictures, most target cases, first seed."""
     own = [run for run in experiment.runs if run.record.strategy == strategy]
-    return max(
-        own, key=lambda run: (bool(run.record.overlays), run.record.target_cases, -run.record.seed)
-    )
+    return max(own, key=lambda run: (bool(run.record.overlays), run.record.target_cases, -run.record.seed))
 
 
 def pictures_of(run: FinishedRun, experiment: Experiment) -> list[Picture]:

@@ -107,7 +107,9 @@ def budget(records: Sequence[RunRecord], source_runs: str = "source") -> str:
     together = len(own) == 1 and (sum(own) + min(map(min, steps.values()), default=0)) in {
         number for numbers in steps.values() for number in numbers
     }
-    tail = " (as many as the source model and an adaptation together where it begins anew)" if together else ""
+    tail = (
+        " (as many as the source model and an adaptation together where it begins anew)" if together else ""
+    )
     return f"{begin}: {'; '.join(said)}{tail}."
 
 

@@ -130,9 +130,10 @@ class StrategySet:
         place = self.names.index(name)
         free = [c for known, c in _COLOURS.items() if known not in self.names]
         unknown = [other for other in self.names if other not in _COLOURS]
-        colour = _COLOURS.get(name) or (free or list(_COLOURS.values()))[
-            unknown.index(name) % (len(free) or len(_COLOURS))
-        ]
+        colour = (
+            _COLOURS.get(name)
+            or (free or list(_COLOURS.values()))[unknown.index(name) % (len(free) or len(_COLOURS))]
+        )
         dash = _DASHED if name in self.joint else "solid"
         return Look(colour, _MARKERS[place % len(_MARKERS)], dash)
 

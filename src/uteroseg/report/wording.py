@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from uteroseg.results.summary import curves
+from uteroseg.results.grid import curves
 
 VIRTUAL_LABEL = (
     "Virtual patients, calibrated to published tissue values. These results say nothing about real patients."
@@ -24,7 +24,7 @@ def count(number: float) -> str:
 
 
 def interval(low: float, high: float, method: str) -> str:
-    """Write an interval, marked * where it is not BCa; a dash where there is none."""
+    """Write an interval, marked * where BCa is not defined; a dash where there is none."""
     return "–" if math.isnan(low) else f"{low:.2f}–{high:.2f}{_mark(method)}"
 
 
@@ -52,6 +52,15 @@ def p_words(p: float) -> str:
 def listed(words: Sequence[str]) -> str:
     """Write a list: a, b and c."""
     return " and ".join(filter(None, (", ".join(words[:-1]), words[-1]))) if words else ""
+
+
+def crossing(low: float, high: float) -> str:
+    """Write an interval of numbers of cases, which can run to never; empty where there is none."""
+    if math.isnan(low):
+        return ""
+    if math.isinf(low):
+        return "never"
+    return f"{low:,.0f} to {'never' if math.isinf(high) else f'{high:,.0f}'}"
 
 
 def patients_of(cohort: str, number: int) -> str:
@@ -100,4 +109,4 @@ def cautions(summary: pd.DataFrame, *, source_cohort: str, target_cohort: str) -
 
 
 def _mark(method: str) -> str:
-    return "" if method == "BCa" else "*"
+    return "*" if method == "percentile" else ""

@@ -2,33 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from itertools import permutations
+
+import numpy as np
 import pandas as pd
 
-from uteroseg.results.grid import Grid
+from uteroseg.results.grid import Values
+from uteroseg.results.resampling import Resampling, bounds
 
-COLUMNS = (
-    "strategy",
-    "other",
-    "key",
-    "test_set",
-    "outcome",
-    "target_cases",
-    "low",
-    "high",
-    "position",
-    "position_low",
-    "position_high",
-    "ahead_throughout",
-    "not_ahead",
+COLUMNS = ("strategy", "other", "test_set", "outcome", "target_cases", "low", "high")
+
+OVERTAKES, THROUGHOUT, NEVER = "overtakes", "ahead throughout", "not ahead"
+
+CROSSOVER_RULE = (
+    "One strategy overtakes another at the smallest number of cases from which on its mean DSC stays "
+    "higher, up to the largest number that was tried. The interval holds the middle 95 % of where it does "
+    "so in the resamples; it runs from the smallest number (ahead throughout) to never."
 )
 
-KEY = "joint"
-"""The strategy whose crossovers are the question: when to train on everything together."""
 
-CROSSOVER_RULE = ""
-
-
-def crossovers(grid: Grid) -> pd.DataFrame:
+def crossovers(resampling: Resampling) -> pd.DataFrame:
     """Find where each strategy overtakes each other one for good, on each test set.
 
     Returns
@@ -38,21 +32,47 @@ def crossovers(grid: Grid) -> pd.DataFrame:
 
         ``strategy, other`` : str
             The row is about ``strategy`` overtaking ``other``; the reverse is a row of its own.
-        ``key`` : bool
-            Whether ``strategy`` is `KEY`, so that the row matters.
-        ``test_set`` : str
-            source, target or pooled.
         ``outcome`` : str
-            "overtakes", "ahead throughout" or "not ahead" (at the largest size).
+            `OVERTAKES`, `THROUGHOUT` (ahead from the smallest number on) or `NEVER` (not with the largest).
         ``target_cases`` : float
-            The smallest size from which on it is ahead; not a number unless it overtakes.
+            The smallest number, from 1 on, from which on it is ahead; inf: never.
         ``low``, ``high`` : float
-            95 % interval of that, sizes; −inf: ahead throughout, inf: not ahead. Not a number unless it
-            overtakes, or with fewer than two patients.
-        ``position``, ``position_low``, ``position_high`` : float
-            Where the difference is 0, interpolated in log n between that size and the one before, and its
-            interval, likewise.
-        ``ahead_throughout``, ``not_ahead`` : float
-            Share of the resamples with these outcomes: together those without a crossover.
+            95 % interval of that. Not a number with fewer than two patients.
     """
-    return pd.DataFrame(columns=list(COLUMNS))
+    found, models = resampling.grid, resampling.grid.curves
+    rows = []
+    for strategy, other in permutations(models, 2):
+        sizes = sorted((models[strategy].keys() & models[other].keys()) - {0})
+        if not sizes:
+            continue
+        first, second = ([models[name][size] for size in sizes] for name in (strategy, other))
+        for test_set in found.sets:
+            members = found.members(test_set)
+            dsc = found.by_patient[:, members].mean(axis=1)
+            (reached,) = ahead_from(sizes, (dsc[first] - dsc[second])[None])
+            low = high = float("nan")
+            if len(members) > 1:
+                means = resampling.means(test_set)
+                low, high = bounds(ahead_from(sizes, means[:, first] - means[:, second]))
+            outcome = NEVER if np.isinf(reached) else THROUGHOUT if reached == sizes[0] else OVERTAKES
+            rows.append((strategy, other, test_set, outcome, float(reached), low, high))
+    return pd.DataFrame(rows, columns=list(COLUMNS))
+
+
+def ahead_from(sizes: Sequence[int], differences: Values) -> Values:
+    """The smallest size from which on all differences are above 0.
+
+    Parameters
+    ----------
+    sizes : sequence of int
+        Ascending.
+    differences : ndarray, shape (resamples, sizes)
+
+    Returns
+    -------
+    ndarray, shape (resamples,)
+        inf where the last is not above 0; not a number where a difference is none.
+    """
+    stays = np.logical_and.accumulate(differences[:, ::-1] > 0, axis=1)[:, ::-1]
+    smallest = np.where(stays[:, -1], np.asarray(sizes, np.float64)[stays.argmax(axis=1)], np.inf)
+    return np.where(np.isnan(differences).any(axis=1), np.nan, smallest)

@@ -56,7 +56,7 @@ class Experiment:
 
     @property
     def target_patients(self) -> int | None:
-        """Patients of the target cohort to train on, of which sizes are shares; None where it was not recorded."""
+        """Patients of the target cohort to train on; None where it was not recorded."""
         found = {run.record.target_patients for run in self.runs} - {0}
         return found.pop() if len(found) == 1 else None
 
