@@ -91,6 +91,29 @@ def staged_folder(target: Path) -> Iterator[Path]:
         raise
 
 
+@contextmanager
+def replaced_folder(target: Path) -> Iterator[Path]:
+    """Give an empty folder to fill; on leaving without an error it takes the place of what the target held.
+
+    An error, or a kill at any point, leaves the old folder or the new one, whole; a kill between the two
+    moves of folders leaves the old one hidden beside the target.
+    """
+    target.parent.mkdir(parents=True, exist_ok=True)
+    stage, old = _beside(target), _beside(target)
+    try:
+        stage.mkdir()
+        yield stage
+        if target.exists():
+            target.replace(old)
+        stage.replace(target)
+    except BaseException:
+        shutil.rmtree(stage, ignore_errors=True)
+        if old.exists() and not target.exists():
+            old.replace(target)
+        raise
+    shutil.rmtree(old, ignore_errors=True)
+
+
 def require_new(target: Path) -> None:
     """Raise a UserError where a path holds something already."""
     if target.exists() and (not target.is_dir() or any(target.iterdir())):

@@ -4,59 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from uteroseg.report.tables import case_rows, comparison_rows, strata_rows, summary_rows
-from uteroseg.report.wording import p_value
-from uteroseg.results.comparisons import compare_with_none
+from uteroseg.report.tables import case_rows, strata_rows
 from uteroseg.results.experiment import read_experiment
 from uteroseg.results.strata import stratify
-from uteroseg.results.summary import summarise
-
-
-def test_the_summary_has_a_row_per_number_of_cases_and_a_cell_per_test_set(experiment: Path) -> None:
-    table = summarise(read_experiment(experiment).cases)
-    rows = summary_rows(table)
-    assert [(row.strategy, row.target_cases) for row in rows] == [
-        ("source_only", 0),
-        ("early_encoder", 2),
-        ("early_encoder", 5),
-        ("early_encoder", 13),
-    ]
-    pooled = table[(table["target_cases"] == 13) & (table["test_set"] == "pooled")].iloc[0]
-    cell = rows[-1].cells[2]
-    assert cell is not None
-    assert cell.mean == f"{pooled['dsc_mean']:.2f}"
-    assert cell.interval == f"{pooled['dsc_low']:.2f}–{pooled['dsc_high']:.2f}"
-    assert cell.median == f"{pooled['dsc_median']:.2f}"
-    assert cell.missed == f"{pooled['missed_tumours']:.0f} of 24"
-
-
-def test_a_test_set_without_patients_has_an_empty_cell(experiment: Path) -> None:
-    cases = read_experiment(experiment).cases
-    rows = summary_rows(summarise(cases[cases["test_set"] == "target"]))
-    assert [cell is None for cell in rows[0].cells] == [True, False, False]
-
-
-def test_comparisons_have_a_row_per_number_of_cases_with_forgetting_beside_it(experiment: Path) -> None:
-    table = compare_with_none(read_experiment(experiment).cases)
-    rows = comparison_rows(table)
-    assert [(row.strategy, row.target_cases) for row in rows] == [("early_encoder", n) for n in (2, 5, 13)]
-    last = table[(table["target_cases"] == 13)].set_index("test_set")
-    assert rows[-1].pooled.mean == f"+{last['difference']['pooled']:.2f}"
-    assert rows[-1].pooled.interval == (
-        f"+{last['difference_low']['pooled']:.2f} to +{last['difference_high']['pooled']:.2f}"
-    )
-    assert rows[-1].effect == f"+{last['effect']['pooled']:.2f}"
-    assert (rows[-1].p, rows[-1].p_holm) == ("< 0.001", "< 0.001")
-    first = table[(table["target_cases"] == 2)].set_index("test_set")
-    assert rows[0].median == f"+{first['difference_median']['pooled']:.2f}"
-    assert (rows[0].p, rows[0].p_holm) == tuple(p_value(first[name]["pooled"]) for name in ("p", "p_holm"))
-    assert rows[-1].source is not None
-    assert rows[-1].source.mean == f"−{-last['difference']['source']:.2f}"
-
-
-def test_without_source_patients_there_is_no_forgetting_to_show(experiment: Path) -> None:
-    cases = read_experiment(experiment).cases
-    assert comparison_rows(compare_with_none(cases[cases["test_set"] == "target"]))[0].source is None
 
 
 def test_strata_have_a_column_per_number_of_cases(experiment: Path) -> None:

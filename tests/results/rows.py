@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
+
+import pandas as pd
 
 
 def row(**changes: Any) -> dict[str, Any]:
@@ -23,3 +26,24 @@ def row(**changes: Any) -> dict[str, Any]:
         "ppv": 1.0,
         "volume_error_ml": -2.5,
     } | changes
+
+
+def model(
+    strategy: str, target_cases: int, source: Iterable[float], target: Iterable[float], seed: int = 0
+) -> pd.DataFrame:
+    """The rows of one run, a case for each patient, from their DSC."""
+    return pd.DataFrame(
+        [
+            row(
+                strategy=strategy,
+                target_cases=target_cases,
+                seed=seed,
+                test_set=test_set,
+                participant=f"{test_set}{number:03d}",
+                case=f"{test_set}{number:03d}",
+                dsc=dsc,
+            )
+            for test_set, values in (("source", source), ("target", target))
+            for number, dsc in enumerate(values)
+        ]
+    )

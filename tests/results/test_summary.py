@@ -7,7 +7,8 @@ import pandas as pd
 import pytest
 
 from uteroseg.evaluation.statistics import mean_interval
-from uteroseg.results.summary import curves, per_patient, summarise
+from uteroseg.results.grid import curves
+from uteroseg.results.summary import per_patient, summarise
 
 from .rows import row
 

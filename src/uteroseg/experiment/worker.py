@@ -103,6 +103,7 @@ class Performer:
             overlays=overlays,
             steps=card.training.steps if planned.steps else 0,
             settings=planned.settings,
+            target_patients=self._cohorts["target"].patients,
         )
         runs.write_run(folder / runs.FILE_NAME, record)
         if not self._config.keep_models:

@@ -8,50 +8,8 @@ from typing import Any
 
 import pandas as pd
 
-from uteroseg.report.wording import count, difference, difference_interval, interval, p_value
-from uteroseg.results.summary import SETS, curves
-
-
-@dataclass(frozen=True)
-class Cell:
-    """One number of target cases on one test set."""
-
-    mean: str
-    interval: str
-    median: str
-    missed: str
-
-
-@dataclass(frozen=True)
-class SummaryRow:
-    """One strategy and number of target cases; a cell per test set, None where it has no patients."""
-
-    strategy: str
-    target_cases: int
-    seeds: int
-    cells: tuple[Cell | None, ...]
-
-
-@dataclass(frozen=True)
-class Difference:
-    """A mean difference between two models on one test set."""
-
-    mean: str
-    interval: str
-
-
-@dataclass(frozen=True)
-class ComparisonRow:
-    """One strategy and number of target cases against none: the test on all patients, and forgetting."""
-
-    strategy: str
-    target_cases: int
-    pooled: Difference
-    median: str
-    effect: str
-    p: str
-    p_holm: str
-    source: Difference | None
+from uteroseg.report.wording import interval
+from uteroseg.results.grid import curves
 
 
 @dataclass(frozen=True)
@@ -75,58 +33,6 @@ class CaseRow:
     predicted_volume_ml: float
     sensitivity: float
     ppv: float
-
-
-def summary_rows(summary: pd.DataFrame) -> list[SummaryRow]:
-    """Arrange a summary as one row per strategy and number of target cases."""
-    rows = []
-    for _, group in summary.groupby(["strategy", "target_cases"], sort=False):
-        by_set = {str(row["test_set"]): row for row in group.to_dict("records")}
-        cells = tuple(_cell(by_set[name]) if name in by_set else None for name in SETS)
-        first = group.iloc[0]
-        rows.append(
-            SummaryRow(first["strategy"], int(first["target_cases"]), int(group["seeds"].max()), cells)
-        )
-    return sorted(rows, key=lambda row: (row.target_cases, row.strategy))
-
-
-def _cell(row: Mapping[Hashable, Any]) -> Cell:
-    return Cell(
-        mean=f"{row['dsc_mean']:.2f}",
-        interval=interval(row["dsc_low"], row["dsc_high"], row["dsc_interval"]),
-        median=f"{row['dsc_median']:.2f}",
-        missed=f"{count(row['missed_tumours'])} of {count(row['tumours'])}",
-    )
-
-
-def comparison_rows(comparisons: pd.DataFrame) -> list[ComparisonRow]:
-    """Arrange comparisons as one row per strategy and number of target cases."""
-    rows = []
-    for _, group in comparisons.groupby(["strategy", "target_cases"]):
-        by_set = {str(row["test_set"]): row for row in group.to_dict("records")}
-        pooled = by_set["pooled"]
-        rows.append(
-            ComparisonRow(
-                strategy=pooled["strategy"],
-                target_cases=pooled["target_cases"],
-                pooled=_difference(pooled),
-                median=difference(pooled["difference_median"]),
-                effect=difference(pooled["effect"]),
-                p=p_value(pooled["p"]),
-                p_holm=p_value(pooled["p_holm"]),
-                source=_difference(by_set["source"]) if "source" in by_set else None,
-            )
-        )
-    return sorted(rows, key=lambda row: (row.target_cases, row.strategy))
-
-
-def _difference(row: Mapping[Hashable, Any]) -> Difference:
-    return Difference(
-        mean=difference(row["difference"]),
-        interval=difference_interval(
-            row["difference_low"], row["difference_high"], row["difference_interval"]
-        ),
-    )
 
 
 def strata_rows(strata: pd.DataFrame, strategy: str) -> tuple[list[int], dict[str, list[StratumRow]]]:

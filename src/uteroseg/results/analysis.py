@@ -11,9 +11,15 @@ import pandas as pd
 from uteroseg import RESEARCH_USE
 from uteroseg.evaluation.metrics import EMPTY_RULE
 from uteroseg.evaluation.patients import UNIT
-from uteroseg.evaluation.statistics import COMPARISON_RULE, HOLM_RULE, INTERVAL_RULE
-from uteroseg.results.comparisons import compare_with_none, family
+from uteroseg.evaluation.statistics import COMPARISON_RULE, HOLM_RULE
+from uteroseg.results import comparisons
+from uteroseg.results.comparisons import family
+from uteroseg.results.crossover import CROSSOVER_RULE, crossovers
+from uteroseg.results.efficiency import EFFICIENCY_RULE, label_efficiency
 from uteroseg.results.experiment import Experiment
+from uteroseg.results.forecast import FORECAST_RULE, check_forecasts, forecasts
+from uteroseg.results.grid import grid
+from uteroseg.results.resampling import Resampling
 from uteroseg.results.strata import stratify, volume_cuts_ml
 from uteroseg.results.summary import summarise
 
@@ -21,44 +27,91 @@ FILE_NAME = "summary.json"
 
 
 @dataclass(frozen=True, eq=False)
+class Family:
+    """One family of tests: its differences, as `uteroseg.results.comparisons` gives them, and its definition.
+
+    ``rule`` is empty where nothing is tested.
+    """
+
+    table: pd.DataFrame
+    rule: str
+
+
+@dataclass(frozen=True, eq=False)
 class Analysis:
     """The statistics of an experiment.
+
+    Each table's columns are described where it is made. Tables are empty, with all their columns, where an
+    experiment has nothing to fill them with.
 
     Parameters
     ----------
     summary : DataFrame
-        As `summarise` gives it.
-    comparisons : DataFrame
-        As `compare_with_none` gives it.
-    family : str
-        The family of tests in words; empty where nothing is compared.
+        As `summarise` gives it: the learning curves.
+    intervals : str
+        How intervals were found, in words.
+    seeds : int
+        Number of different seeds. With one nothing is known of the spread between trainings.
+    against_none, added_cases, between, forgetting : Family
     strata : DataFrame
         As `stratify` gives it.
     volume_tertiles_ml : tuple of float, optional
         Cut points; None with too few tumours.
+    crossovers, label_efficiency, forecasts, forecast_checks : DataFrame
+        As the functions of these names (`check_forecasts`) give them.
     """
 
     summary: pd.DataFrame
-    comparisons: pd.DataFrame
-    family: str
+    intervals: str
+    seeds: int
+    against_none: Family
+    added_cases: Family
+    between: Family
+    forgetting: Family
     strata: pd.DataFrame
     volume_tertiles_ml: tuple[float, float] | None
+    crossovers: pd.DataFrame
+    label_efficiency: pd.DataFrame
+    forecasts: pd.DataFrame
+    forecast_checks: pd.DataFrame
+
+    @property
+    def comparison_rule(self) -> str:
+        """How models are compared, in words."""
+        seeds = f" {comparisons.SEEDS_RULE}" if self.seeds > 1 else ""
+        return f"{COMPARISON_RULE} {HOLM_RULE}{seeds}"
 
 
 def analyse(experiment: Experiment) -> Analysis:
-    """Summarise, compare and stratify an experiment."""
-    comparisons = compare_with_none(experiment.cases)
+    """Everything that an experiment's tables say."""
+    cases, source, target = experiment.cases, experiment.source_cohort, experiment.target_cohort
+    resampling = Resampling(grid(cases))
+
+    def tested(table: pd.DataFrame, against: str = "") -> Family:
+        return Family(table, family(table, against, source_cohort=source, target_cohort=target))
+
     return Analysis(
-        summary=summarise(experiment.cases),
-        comparisons=comparisons,
-        family=family(comparisons, experiment.target_cohort),
-        strata=stratify(experiment.cases),
-        volume_tertiles_ml=volume_cuts_ml(experiment.cases),
+        summary=summarise(cases, resampling),
+        intervals=resampling.rule,
+        seeds=resampling.grid.seeds,
+        against_none=tested(comparisons.against_none(resampling), "against none"),
+        added_cases=tested(comparisons.added_cases(resampling), "against the next smaller number"),
+        between=tested(comparisons.between(resampling)),
+        forgetting=tested(comparisons.forgetting(resampling), "against none"),
+        strata=stratify(cases),
+        volume_tertiles_ml=volume_cuts_ml(cases),
+        crossovers=crossovers(resampling),
+        label_efficiency=label_efficiency(resampling, experiment.target_patients),
+        forecasts=forecasts(resampling),
+        forecast_checks=check_forecasts(resampling),
     )
 
 
 def document(experiment: Experiment, analysis: Analysis) -> dict[str, Any]:
-    """The analysis as plain values, with the rules that it follows; what is not a number is None."""
+    """The analysis as plain values, with the rules that it follows.
+
+    What is not a number is None; a number of cases that is infinite is "never".
+    """
     return {
         "notice": RESEARCH_USE,
         "virtual_patients": experiment.virtual,
@@ -66,25 +119,39 @@ def document(experiment: Experiment, analysis: Analysis) -> dict[str, Any]:
         "target_cohort": experiment.target_cohort,
         "unit": UNIT,
         "empty_masks": EMPTY_RULE,
-        "intervals": INTERVAL_RULE,
+        "intervals": analysis.intervals,
         "dsc": _records(analysis.summary),
         "comparisons": {
-            "family": analysis.family,
-            "method": f"{COMPARISON_RULE} {HOLM_RULE}",
-            "dsc": _records(analysis.comparisons),
+            "family": analysis.against_none.rule,
+            "method": analysis.comparison_rule,
+            "dsc": _records(analysis.against_none.table),
         },
+        "added_cases": _family(analysis.added_cases),
+        "between_strategies": _family(analysis.between),
+        "forgetting": _family(analysis.forgetting),
         "strata": {
             "volume_tertiles_ml": analysis.volume_tertiles_ml,
             "dsc": _records(analysis.strata),
         },
+        "crossovers": {"rule": CROSSOVER_RULE, "cases": _records(analysis.crossovers)},
+        "label_efficiency": {"rule": EFFICIENCY_RULE, "cases": _records(analysis.label_efficiency)},
+        "forecasts": {
+            "rule": FORECAST_RULE,
+            "cases": _records(analysis.forecasts),
+            "checks": _records(analysis.forecast_checks),
+        },
     }
 
 
+def _family(found: Family) -> dict[str, Any]:
+    return {"family": found.rule, "dsc": _records(found.table)}
+
+
 def _records(table: pd.DataFrame) -> list[dict[str, Any]]:
-    return [
-        {
-            str(name): None if isinstance(value, float) and math.isnan(value) else value
-            for name, value in row.items()
-        }
-        for row in table.to_dict("records")
-    ]
+    return [{str(name): _plain(value) for name, value in row.items()} for row in table.to_dict("records")]
+
+
+def _plain(value: Any) -> Any:
+    if not isinstance(value, float) or math.isfinite(value):
+        return value
+    return None if math.isnan(value) else "never"

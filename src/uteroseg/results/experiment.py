@@ -55,6 +55,12 @@ class Experiment:
         return self.runs[0].record.target_cohort
 
     @property
+    def target_patients(self) -> int | None:
+        """Patients of the target cohort to train on; None where it was not recorded."""
+        found = {run.record.target_patients for run in self.runs} - {0}
+        return found.pop() if len(found) == 1 else None
+
+    @property
     def virtual(self) -> bool:
         """Whether any run saw virtual patients."""
         return any(run.record.virtual for run in self.runs)

@@ -66,6 +66,8 @@ class RunRecord(BaseModel):
         Of the optimiser; 0 where it was not recorded.
     settings : dict
         All that the run's hash is of; empty where it was not recorded.
+    target_patients : int
+        Patients of the target cohort that there are to train on; 0 where it was not recorded.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -84,6 +86,7 @@ class RunRecord(BaseModel):
     overlays: dict[Literal["worst", "median", "best"], Overlay]
     steps: int = Field(default=0, ge=0)
     settings: dict[str, Any] = {}
+    target_patients: int = Field(default=0, ge=0)
 
 
 def write_run(path: Path, record: RunRecord) -> None:

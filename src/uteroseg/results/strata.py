@@ -5,7 +5,9 @@ from __future__ import annotations
 import pandas as pd
 
 from uteroseg.evaluation.strata import NOT_STATED, volume_names, volume_places, volume_tertiles_ml
-from uteroseg.results.summary import CELL, describe_dsc, per_patient
+from uteroseg.results.grid import grid
+from uteroseg.results.resampling import Resampling
+from uteroseg.results.summary import describe_models
 
 _PATIENT = ["test_set", "participant"]
 
@@ -21,25 +23,16 @@ def stratify(cases: pd.DataFrame) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        ``by`` (histology, volume or scanner), ``stratum``, ``strategy``, ``target_cases`` and the columns of
-        `describe_dsc`. A patient with cases in several strata counts in each, with those cases. A division
-        with one stratum only is left out: it is the pooled set.
+        ``by`` (histology, volume or scanner), ``stratum`` and the columns of `describe_models`. A patient
+        with cases in several strata counts in each, with those cases. A division with one stratum only is
+        left out: it is the pooled set.
     """
     rows = []
     for by, strata in _divisions(cases).items():
         names = strata.sort_values("place")["name"].unique()
         for stratum in names if len(names) > 1 else []:
-            patients = per_patient(cases[strata["name"] == stratum])
-            for (strategy, target_cases), cell in patients.groupby(CELL):
-                rows.append(
-                    {
-                        "by": by,
-                        "stratum": stratum,
-                        "strategy": strategy,
-                        "target_cases": target_cases,
-                        **describe_dsc(cell["dsc"]),
-                    }
-                )
+            chosen = Resampling(grid(cases[strata["name"] == stratum]))
+            rows += [{"by": by, "stratum": stratum} | row for row in describe_models(chosen, "pooled")]
     return pd.DataFrame(rows)
 
 
