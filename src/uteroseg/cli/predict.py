@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -19,8 +20,19 @@ def predict(
     source: Annotated[
         Path, typer.Argument(metavar="INPUT", help="DICOM folder or zip, NIfTI with .bval, or dataset.")
     ],
-    model: Annotated[Path, typer.Option("--model", "-m", help="Model folder.")],
-    output: Annotated[Path, typer.Option("--output", "-o", help="Folder to write; new or empty.")],
+    model: Annotated[list[Path], typer.Option("--model", "-m", help="Model folder; several predict as one.")],
+    output: Annotated[
+        Path, typer.Option("--output", "-o", help="Folder to write; a batch that was cut short goes on.")
+    ],
+    probability: Annotated[
+        bool, typer.Option("--probability", help="Also write the probability map.")
+    ] = False,
+    keep_empty_frames: Annotated[
+        bool,
+        typer.Option(
+            "--keep-empty-frames", help="Frames without tumour in the DICOM SEG, for viewers that need them."
+        ),
+    ] = False,
     b_values: BValues = None,
     drop_incomplete: DropIncomplete = False,
     align: Align = False,
@@ -28,17 +40,19 @@ def predict(
     json: Json = False,
 ) -> None:
     """Segment the tumour in every study of a folder."""
-    from uteroseg.dicom.archive import unpacked
+    _import_nibabel_alone()
     from uteroseg.inference.batch import predict_all
+    from uteroseg.inference.outputs import Outputs
 
     reading = reading_of(b_values, drop_incomplete, align, adc_b_min)
-    with unpacked(source) as folder, progress() as update:
+    with progress() as update:
         findings, card = predict_all(
-            folder,
+            source,
             model,
             output,
             reading=reading,
-            on_study=lambda finding, done, total: update("studies", done, total, ""),
+            outputs=Outputs(probability, keep_empty_frames),
+            on_study=lambda finding, done, total: update("studies", done, total, "") if total > 1 else None,
         )
     lines = [_finding_text(finding, output) for finding in findings]
     if card.training.virtual:
@@ -50,6 +64,19 @@ def predict(
     )
     if any(finding.error for finding in findings):
         raise typer.Exit(2)
+
+
+def _import_nibabel_alone() -> None:
+    """Import nibabel without pydicom, which takes as long to import as a study to predict.
+
+    nibabel wants it for a header that we do not read. Only here, in a process of our own, where nobody else
+    needs that header.
+    """
+    if "pydicom" not in sys.modules:
+        sys.modules["pydicom"] = None  # type: ignore[assignment]  # importing it fails, as if it were absent
+        import nibabel  # noqa: F401
+
+        del sys.modules["pydicom"]
 
 
 def _finding_text(finding: Finding, output: Path) -> str:
