@@ -74,4 +74,5 @@ def _predict_one(source: StudyInput, engine: OnnxEngine, out: Path) -> Finding:
         mean_adc=prediction.mean_adc,
         expected_dsc=prediction.expected_dsc,
         warnings=prediction.warnings,
+        flags=prediction.flags,
     )

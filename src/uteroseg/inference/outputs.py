@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ from uteroseg import RESEARCH_USE, __version__
 from uteroseg.files import staged_folder, write_json, write_text
 from uteroseg.imaging.nifti import write_mask
 from uteroseg.imaging.study import DwiStudy
+from uteroseg.inference.flags import Flag
 from uteroseg.inference.inputs import StudyInput
 from uteroseg.inference.overlay import overlay
 from uteroseg.inference.predict import Prediction
@@ -29,6 +30,7 @@ class Finding:
     mean_adc: float | None = None
     expected_dsc: float | None = None
     warnings: tuple[str, ...] = ()
+    flags: tuple[Flag, ...] = ()
     error: str = ""
 
 
@@ -66,13 +68,14 @@ def write_table(path: Path, findings: Iterable[Finding]) -> None:
     """Write ``predictions.csv``."""
     text = io.StringIO()
     table = csv.writer(text, lineterminator="\n")
-    header = ["case", "origin", "volume_ml", "mean_adc_1e-3_mm2_per_s", "expected_dsc", "warnings", "error"]
-    table.writerow(header)
+    header = ["case", "origin", "volume_ml", "mean_adc_1e-3_mm2_per_s", "expected_dsc"]
+    table.writerow([*header, "flags", "warnings", "error"])
     for f in findings:
         volume = "" if f.volume_ml is None else f"{f.volume_ml:.3f}"
         adc = "" if f.mean_adc is None else f"{f.mean_adc:.4f}"
         expected = "" if f.expected_dsc is None else f"{f.expected_dsc:.3f}"
-        table.writerow([f.case, f.origin, volume, adc, expected, " ".join(f.warnings), f.error])
+        flags, warnings = " ".join(dict.fromkeys(flag.name for flag in f.flags)), " ".join(f.warnings)
+        table.writerow([f.case, f.origin, volume, adc, expected, flags, warnings, f.error])
     write_text(path, text.getvalue())
 
 
@@ -81,6 +84,7 @@ def _result(source: StudyInput, study: DwiStudy, prediction: Prediction, card: M
     return {
         "notice": RESEARCH_USE,
         "warnings": list(prediction.warnings),
+        "flags": [asdict(flag) for flag in prediction.flags],
         "case": source.case,
         "volume_ml": round(prediction.volume_ml, 3),
         "mean_adc": None if prediction.mean_adc is None else round(prediction.mean_adc, 4),
