@@ -126,9 +126,11 @@ def test_a_real_pelvic_study_gets_a_valid_dicom_seg(real_data, tiny_model, tmp_p
     seg, source = pydicom.dcmread(out / "seg.dcm"), pydicom.dcmread(next((folder / "dwi").iterdir()))
     assert seg.StudyInstanceUID == source.StudyInstanceUID
     assert seg.FrameOfReferenceUID == source.FrameOfReferenceUID
-    warnings = json.loads((out / "result.json").read_text())["warnings"]
-    assert any("means nothing clinically" in w for w in warnings)
-    assert any("axial" in w for w in warnings)
+    result = json.loads((out / "result.json").read_text())
+    assert any("means nothing clinically" in w for w in result["warnings"])
+    other_plane = next(flag for flag in result["flags"] if flag["name"] == "other-plane")
+    assert other_plane["why"] == "The study is axial; the model was trained on sagittal slices."
+    assert "other-plane" in (tmp_path / "out" / "predictions.csv").read_text()
     if shutil.which("dciodvfy"):
         check = subprocess.run(["dciodvfy", out / "seg.dcm"], capture_output=True, text=True, check=False)
         assert not [line for line in check.stderr.splitlines() if line.startswith("Error")]

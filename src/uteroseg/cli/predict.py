@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -37,6 +38,9 @@ def predict(
     drop_incomplete: DropIncomplete = False,
     align: Align = False,
     adc_b_min: AdcBMin = 0.0,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Exit with 3 where a study has a quality flag.")
+    ] = False,
     json: Json = False,
 ) -> None:
     """Segment the tumour in every study of a folder."""
@@ -58,12 +62,14 @@ def predict(
     if card.training.virtual:
         lines.append("The model was trained on virtual patients: what it finds means nothing clinically.")
     print_result(
-        {"output": str(output), "notice": RESEARCH_USE, "studies": [vars(finding) for finding in findings]},
+        {"output": str(output), "notice": RESEARCH_USE, "studies": [asdict(finding) for finding in findings]},
         "\n".join([*lines, f"{output / 'predictions.csv'} lists all studies. {RESEARCH_USE}"]),
         as_json=json,
     )
     if any(finding.error for finding in findings):
         raise typer.Exit(2)
+    if strict and any(finding.flags for finding in findings):
+        raise typer.Exit(3)
 
 
 def _import_nibabel_alone() -> None:
@@ -83,6 +89,6 @@ def _finding_text(finding: Finding, output: Path) -> str:
     if finding.error:
         return f"FAILED {finding.origin}: {finding.error}"
     adc = "" if finding.mean_adc is None else f", mean ADC {finding.mean_adc:.2f} · 10⁻³ mm²/s"
-    warnings = f", {len(finding.warnings)} warnings (result.json)" if finding.warnings else ""
     dsc = "" if finding.expected_dsc is None else f", expected DSC {finding.expected_dsc:.2f}"
-    return f"{output / finding.case}: tumour {finding.volume_ml:.1f} mL{adc}{dsc}{warnings}"
+    flags = "".join(f"\n  {flag.name}: {flag.why}" for flag in finding.flags)
+    return f"{output / finding.case}: tumour {finding.volume_ml:.1f} mL{adc}{dsc}{flags}"

@@ -15,6 +15,7 @@ from uteroseg import RESEARCH_USE, __version__
 from uteroseg.files import staged_folder, write_json, write_text
 from uteroseg.imaging.nifti import write_image, write_mask
 from uteroseg.imaging.study import DwiStudy
+from uteroseg.inference.flags import Flag
 from uteroseg.inference.inputs import StudyInput
 from uteroseg.inference.overlay import overlay
 from uteroseg.inference.predict import Prediction
@@ -53,6 +54,7 @@ class Finding:
     mean_adc: float | None = None
     expected_dsc: float | None = None
     warnings: tuple[str, ...] = ()
+    flags: tuple[Flag, ...] = ()
     error: str = ""
 
     @classmethod
@@ -66,6 +68,7 @@ class Finding:
             mean_adc=result["mean_adc"],
             expected_dsc=result["expected_dsc"],
             warnings=tuple(result["warnings"]),
+            flags=tuple(Flag(**flag) for flag in result["flags"]),
         )
 
 
@@ -147,6 +150,7 @@ def write_table(path: Path, findings: Iterable[Finding]) -> None:
             "maximum_diameter_mm",
             "mean_adc_1e-3_mm2_per_s",
             "expected_dsc",
+            "flags",
             "warnings",
             "error",
         ]
@@ -161,7 +165,8 @@ def write_table(path: Path, findings: Iterable[Finding]) -> None:
                 (f.expected_dsc, 3),
             )
         ]
-        table.writerow([f.case, f.origin, *numbers, " ".join(f.warnings), f.error])
+        flags = " ".join(dict.fromkeys(flag.name for flag in f.flags))
+        table.writerow([f.case, f.origin, *numbers, flags, " ".join(f.warnings), f.error])
     write_text(path, text.getvalue())
 
 
@@ -171,6 +176,7 @@ def _result(source: StudyInput, study: DwiStudy, prediction: Prediction, engine:
     return {
         "notice": RESEARCH_USE,
         "warnings": list(prediction.warnings),
+        "flags": [asdict(flag) for flag in prediction.flags],
         "case": source.case,
         "input_sha256": source.digest(),
         "volume_ml": round(prediction.volume_ml, 3),

@@ -9,6 +9,7 @@ from pathlib import Path
 from uteroseg.imaging.geometry import Array
 from uteroseg.imaging.measure import AdcStatistics, adc_statistics, maximum_diameter_mm, volume_ml
 from uteroseg.imaging.study import DwiStudy, Mask
+from uteroseg.inference.flags import Flag, quality_flags
 from uteroseg.model.calibration import soft_dice
 from uteroseg.model.ensemble import Engine, open_model
 from uteroseg.model.prepare import high_b_image, mask_from_output, network_input, require_fitting_grid
@@ -36,7 +37,9 @@ class Prediction:
     expected_dsc : float or None
         The same after the model's calibration; None where the model has none.
     warnings : tuple of str
-        In what way the study is not what the model was trained on.
+        What a result says of the model in any case.
+    flags : tuple of Flag
+        Reasons not to trust the mask, the most severe first.
     """
 
     mask: Mask
@@ -48,6 +51,7 @@ class Prediction:
     soft_dice: float
     expected_dsc: float | None
     warnings: tuple[str, ...]
+    flags: tuple[Flag, ...] = ()
 
 
 def predict(study: DwiStudy, *, model: str | Path | Engine | Sequence[str | Path]) -> Mask:
@@ -102,25 +106,14 @@ def predict_study(study: DwiStudy, engine: Engine) -> Prediction:
         adc=adc_statistics(mask, fit.adc),
         soft_dice=soft,
         expected_dsc=calibration.expected_dsc(soft) if calibration else None,
-        warnings=tuple(_unlike_training(study, engine.card)),
+        warnings=tuple(_warnings(engine.card)),
+        flags=tuple(quality_flags(study, fit, mask, soft, engine.card)),
     )
 
 
-def _unlike_training(study: DwiStudy, card: ModelCard) -> list[str]:
-    """Say in what way a study is unlike those that the model was trained on."""
-    warnings = []
-    if card.training.virtual:
-        warnings.append(
-            "The model was trained on virtual patients: what it finds in a real one means nothing clinically."
-        )
-    if study.geometry.plane != card.spec.plane:
-        warnings.append(
-            f"The study is {study.geometry.plane}; the model was trained on {card.spec.plane} slices."
-        )
-    lowest, highest = min(card.training.b_values), max(card.training.b_values)
-    if study.b_values[-1] < 0.6 * highest or study.b_values[0] > lowest + 100:
-        warnings.append(
-            f"The study has the b-values {', '.join(f'{b:g}' for b in study.b_values)}; "
-            f"the model was trained on {', '.join(f'{b:g}' for b in card.training.b_values)} s/mm²."
-        )
-    return warnings
+def _warnings(card: ModelCard) -> list[str]:
+    if not card.training.virtual:
+        return []
+    return [
+        "The model was trained on virtual patients: what it finds in a real one means nothing clinically."
+    ]
