@@ -146,7 +146,7 @@ def _adaptation(dataset, patients, root):
         ["cervical"],
         root / "source" / "model",
         spec=ModelSpec(),
-        recipe=replace(TRAIN, steps=150),
+        recipe=replace(TRAIN, steps=300),
         seed=1,
     )
     test = dataset.annotated_cases("uterine", "test")

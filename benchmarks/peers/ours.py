@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from time import perf_counter
 
@@ -59,7 +60,7 @@ def train_ours(
                 on_progress=clock.tick,
             )
 
-    train(Recipe(steps=WARM_UP_STEPS), None)
+    train(replace(TRAIN, steps=WARM_UP_STEPS), None)
     per_step = (clock.times[-1] - clock.times[1]) / (WARM_UP_STEPS - 2)
     steps = int(minutes * 60 / per_step)
     network = build_network(spec, seed=seed, imagenet=True)
@@ -80,7 +81,7 @@ def train_ours(
         report({"minutes": round(clock.seconds() / 60, 2), "iterations": done, "dsc": dsc})
         return dsc
 
-    train(Recipe(steps=steps, batch_size=TRAIN.batch_size, checks=CHECKS), validate)
+    train(replace(TRAIN, steps=steps, checks=CHECKS), validate)
 
 
 class _Clock:

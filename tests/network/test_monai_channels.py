@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 
 from tests import tiny
-from uteroseg.model.prepare import BODY_SHARE, CHANNELS, HIGH_B, MAX_ADC, SAME_B, study_channels
+from uteroseg.imaging.quality import BODY_SHARE
+from uteroseg.model.prepare import CHANNELS, HIGH_B, MAX_ADC, SAME_B, study_channels
 from uteroseg.network.monai_channels import diffusion_channels
 
 CONSTANTS = {"high_b": HIGH_B, "same_b": SAME_B, "max_adc": MAX_ADC, "body_share": BODY_SHARE}

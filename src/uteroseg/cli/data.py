@@ -94,11 +94,23 @@ def simulate(
 
 
 def ingest(
-    source: Annotated[Path, typer.Argument(metavar="SOURCE", help="A folder or zip archive of DICOM files.")],
+    source: Annotated[
+        Path,
+        typer.Argument(
+            metavar="SOURCE",
+            help="A folder or zip archive of DICOM files; a folder of NIfTI images with .bval; a dataset of "
+            "nnU-Net or the Medical Segmentation Decathlon.",
+        ),
+    ],
     dataset: DatasetFolder,
-    cohort: Annotated[str, typer.Option(help="Name of the cohort that these patients belong to.")],
+    cohort: Annotated[
+        str | None, typer.Option(help="Name of the cohort that these patients belong to.")
+    ] = None,
     annotations: Annotated[
         Path | None, typer.Option(help="Table (CSV) 'study,mask,label' of masks, drawn on any grid.")
+    ] = None,
+    label: Annotated[
+        str | None, typer.Option(help="nnU-Net, Decathlon: the tumour's label, where there are several.")
     ] = None,
     b_values: BValues = None,
     drop_incomplete: DropIncomplete = False,
@@ -111,15 +123,44 @@ def ingest(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be used and why.")] = False,
     json: Json = False,
 ) -> None:
-    """Turn scanner files into a dataset, or add to one."""
+    """Turn scanner files, NIfTI images or nnU-Net's data into a dataset, or add to one."""
     from collections import Counter
 
+    from uteroseg.cli.interchange import ingest_images, kind_of, no_cohort
     from uteroseg.dataset.ingest import find, preview
     from uteroseg.dataset.ingest import ingest as run
     from uteroseg.dicom.archive import unpacked
+    from uteroseg.dicom.assemble import Reading
     from uteroseg.dicom.studies import SeriesUse
 
     reading = reading_of(b_values, drop_incomplete, align, adc_b_min)
+    if (kind := kind_of(source)) != "dicom":
+        if link is not None or reading != Reading(adc_b_min=adc_b_min):
+            raise UserError(
+                f"{source} does not hold DICOM files.",
+                expected="DICOM, where it is to be said how its files are read or linked.",
+                fix="leave out --b-values, --drop-incomplete, --align and --link.",
+            )
+        ingest_images(
+            kind,
+            source,
+            dataset,
+            cohort=cohort,
+            annotations=annotations,
+            label=label,
+            adc_b_min=adc_b_min,
+            dry_run=dry_run,
+            json=json,
+        )
+        return
+    if label is not None:
+        raise UserError(
+            f"--label is {label!r}, and {source} holds neither nnU-Net's nor Decathlon data.",
+            expected="the label of a mask in the annotation table.",
+            fix="leave out --label.",
+        )
+    if cohort is None:
+        raise no_cohort()
     if dry_run:
         with unpacked(source) as folder:
             studies, scan = find(folder)

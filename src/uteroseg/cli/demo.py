@@ -22,7 +22,7 @@ TARGET: Final = "uterine"
 PATIENTS = {SOURCE: (24, 12), TARGET: (20, 20)}
 """To train on, and to test on."""
 TARGET_CASES = (0, 2, 5, 13)
-STRATEGY = "default"
+STRATEGY = "replay"
 TRAIN_STEPS, ADAPT_STEPS = 220, 80
 """Fewer than by default: enough to learn these patients, and short enough for a coffee."""
 CLINIC_SEED = 1_000

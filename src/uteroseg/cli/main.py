@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from uteroseg import RESEARCH_USE, __version__
-from uteroseg.cli import data, demo, experiment, export, predict, results, training
+from uteroseg.cli import check, data, demo, experiment, export, predict, results, training
 from uteroseg.cli.console import print_error
 from uteroseg.errors import UserError
 
@@ -42,6 +42,8 @@ for verb in (
     data.simulate,
     data.ingest,
     data.split,
+    check.check,
+    check.info,
     training.train,
     training.adapt,
     predict.predict,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import shutil
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
@@ -14,7 +13,7 @@ from uteroseg.dataset.annotations import Annotation, annotation_of, read_annotat
 from uteroseg.dataset.identity import Pseudonyms, key_file
 from uteroseg.dataset.layout import CaseId
 from uteroseg.dataset.linkage import require_outside, write_linkage
-from uteroseg.dataset.participants import MISSING, Participant
+from uteroseg.dataset.participants import MISSING, REAL, Participant, require_cohort_name
 from uteroseg.dataset.store import Dataset, NewCase
 from uteroseg.dataset.visits import Visit
 from uteroseg.dicom.annotation import read_annotation
@@ -123,7 +122,7 @@ def ingest(
         If there is nothing to ingest, the folder holds something else, or the table is wrong; before anything
         is written.
     """
-    _require_name(cohort)
+    require_cohort_name(cohort)
     if link:
         require_outside(link, root)
     rows = read_annotations(annotations) if annotations else []
@@ -131,7 +130,7 @@ def ingest(
     _require_known_studies(rows, studies, source)
     new = [path for path in (root, key_file(root)) if not path.exists()]
     dataset = Dataset.open_or_create(root)
-    has_real_patients = any(p.source == "dicom" for p in dataset.participants.values())
+    has_real_patients = any(p.source in REAL for p in dataset.participants.values())
     pseudonyms = Pseudonyms.for_dataset(root, is_new=not has_real_patients)
     intake = _Intake(dataset, cohort, pseudonyms, rows, source, reading or Reading(), _several_dates(studies))
     outcomes = []
@@ -184,7 +183,7 @@ class _Intake:
         if present and (annotation is None or self.dataset.has_mask(present)):
             return Outcome(found, "present", present)
         study = self.dataset.load_study(present) if present else load_study(found.used, self.reading)
-        mask, sidecar = _mask_for(study, annotation) if annotation else (None, {})
+        mask, sidecar = mask_for(study, annotation) if annotation else (None, {})
         if present and mask:
             self.dataset.add_mask(present, mask, sidecar)
         participant = Participant(
@@ -225,7 +224,7 @@ def _left_out(reasons: Mapping[float, str] | Mapping[str, str]) -> tuple[str, ..
     return tuple(f"b {float(b):g}: {reason}" for b, reason in reasons.items())
 
 
-def _mask_for(study: DwiStudy, annotation: Annotation) -> tuple[Mask, dict[str, object]]:
+def mask_for(study: DwiStudy, annotation: Annotation) -> tuple[Mask, dict[str, object]]:
     """The annotation on the study's grid, with its sidecar."""
     drawn = read_annotation(annotation.mask, label=annotation.label)
     moved = drawn.geometry.difference(study.geometry) is not None
@@ -245,13 +244,4 @@ def _require_known_studies(rows: Sequence[Annotation], studies: Sequence[FoundSt
             f"The annotation table names studies that are not below {source}: {', '.join(unknown[:5])}.",
             expected="a StudyInstanceUID or folder of a diffusion study that was found.",
             fix="correct the column 'study'; 'uteroseg ingest --dry-run' lists what was found.",
-        )
-
-
-def _require_name(cohort: str) -> None:
-    if not re.fullmatch(r"[A-Za-z0-9_-]+", cohort) or cohort == "pooled":
-        raise UserError(
-            f"{cohort!r} cannot name a cohort.",
-            expected="letters a to z, digits, - and _, such as 'uterine'; 'pooled' means all cohorts.",
-            fix="correct --cohort.",
         )

@@ -16,12 +16,15 @@ MISSING = "n/a"
 
 SPLITS = ("train", "test", MISSING)
 
+REAL = ("dicom", "nifti", "nnunet", "decathlon")
+"""Sources of patients who are recognised by the key beside the dataset."""
+
 DESCRIPTIONS = {
     "cohort": "Named set of patients",
     "split": "train or test, assigned by patient",
     "site": "Organ of the tumour",
     "histology": "Histological type; none in a patient without a tumour",
-    "source": "virtual (simulated) or dicom (scanner files)",
+    "source": "virtual (simulated), dicom (scanner files), nifti, nnunet or decathlon",
     "source_key": "Keyed hash of the patient's identifier, so that more of the same patient is recognised",
 }
 
@@ -106,3 +109,13 @@ def write_participants(path: Path, participants: Iterable[Participant]) -> None:
         own = [getattr(row, name) for name in _COLUMNS]
         lines.append("\t".join(own + [row.others.get(name, MISSING) for name in others]))
     write_text(path, "\n".join(lines) + "\n")
+
+
+def require_cohort_name(cohort: str) -> None:
+    """Raise a UserError where a text cannot name a cohort."""
+    if not re.fullmatch(r"[A-Za-z0-9_-]+", cohort) or cohort == "pooled":
+        raise UserError(
+            f"{cohort!r} cannot name a cohort.",
+            expected="letters a to z, digits, - and _, such as 'uterine'; 'pooled' means all cohorts.",
+            fix="correct --cohort.",
+        )

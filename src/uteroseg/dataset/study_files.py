@@ -41,20 +41,25 @@ def write_study(dwi: Path, study: DwiStudy, *, scanner_adc: Path, sidecar: Mappi
 
 
 def write_adc_files(adc: Path, residual_map: Path, study: DwiStudy) -> None:
-    """Write our ADC map (10⁻³ mm²/s), what its fit leaves over, and beside it how it was made."""
+    """Write our ADC map (10⁻³ mm²/s), what its fit leaves over, and beside each how it was made."""
     adc.parent.mkdir(parents=True, exist_ok=True)
     fit = study.fit()
     write_image(adc, fit.adc, study.geometry)
     left_over = residual(fit, study.signal, study.b_values, b_min=study.adc_b_min)
     write_image(residual_map, left_over, study.geometry)
+    how = {"SkullStripped": False, "b_values": [b for b in study.b_values if b >= study.adc_b_min]}
     write_json(
         _companion(adc, "json"),
         {
             "Description": "Apparent diffusion coefficient: unweighted least squares on the logarithm of the "
-            "signal; desc-residual is the root mean square of what the fit leaves of that logarithm",
+            "signal",
             "Units": "10^-3 mm^2/s",
-            "b_values": [b for b in study.b_values if b >= study.adc_b_min],
+            **how,
         },
+    )
+    write_json(
+        _companion(residual_map, "json"),
+        {"Description": "Root mean square of what the fit leaves of the signal's logarithm", **how},
     )
 
 
@@ -91,7 +96,7 @@ def read_study(dwi: Path, *, scanner_adc: Path | None = None) -> DwiStudy:
     """
     bval, sidecar = _companion(dwi, "bval"), _companion(dwi, "json")
     signal, geometry = read_image(dwi)
-    b_values = _read_bval(bval)
+    b_values = read_b_values(bval)
     images = len(signal) if signal.ndim == 4 else 1
     if signal.ndim != 4 or images != len(b_values):
         raise UserError(
@@ -123,7 +128,8 @@ def read_study(dwi: Path, *, scanner_adc: Path | None = None) -> DwiStudy:
     )
 
 
-def _read_bval(path: Path) -> list[float]:
+def read_b_values(path: Path) -> list[float]:
+    """Read a ``.bval`` file, s/mm²; raises UserError where it is missing or holds no numbers."""
     try:
         return [float(value) for value in path.read_text("utf-8").split()]
     except FileNotFoundError:

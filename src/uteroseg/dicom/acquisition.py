@@ -74,21 +74,22 @@ def acquisition(header: Dataset) -> Mapping[str, Any]:
         BIDS names; EchoTime and RepetitionTime in s, PixelBandwidth in Hz per pixel, SliceThickness in mm,
         MagneticFieldStrength in T. Absent fields are left out.
     """
-    fields: dict[str, Any] = {}
-    if manufacturer := manufacturer_name(str(header.get("Manufacturer") or "")):
-        fields["Manufacturer"] = manufacturer
-    if model := _model_name(str(header.get("ManufacturerModelName") or "")):
-        fields["ManufacturersModelName"] = model
-    for name, terms in _TERMS.items():
-        value = header.get(name) or ()
-        values = [str(v) for v in ([value] if isinstance(value, str) else value)]
-        if known := [v for v in values if v in terms]:
-            fields[name] = known if len(known) > 1 else known[0]
+    fields = _texts(header, model="ManufacturerModelName")
     for name, keyword, group, factor in _NUMBERS:
         source = functional_group(header, group) if group and is_enhanced(header) else header
         number = _number(source, keyword)
         if number is not None:
             fields[name] = round(number * factor, 9)
+    return fields
+
+
+def acquisition_of_sidecar(sidecar: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Collect the same fields from a BIDS sidecar, as dcm2niix writes one, in its units."""
+    fields = _texts(sidecar, model="ManufacturersModelName")
+    for name in dict.fromkeys(name for name, *_ in _NUMBERS):
+        value = sidecar.get(name)
+        if isinstance(value, int | float) and not isinstance(value, bool):
+            fields[name] = value
     return fields
 
 
@@ -105,6 +106,21 @@ def manufacturer_name(text: str) -> str | None:
     if lower.strip() == "ge":
         return "GE"
     return next((name for part, name in _MANUFACTURERS if part in lower), None)
+
+
+def _texts(header: Dataset | Mapping[str, Any], *, model: str) -> dict[str, Any]:
+    """What is recognised of the texts."""
+    fields: dict[str, Any] = {}
+    if manufacturer := manufacturer_name(str(header.get("Manufacturer") or "")):
+        fields["Manufacturer"] = manufacturer
+    if known_model := _model_name(str(header.get(model) or "")):
+        fields["ManufacturersModelName"] = known_model
+    for name, terms in _TERMS.items():
+        value = header.get(name) or ()
+        values = [str(v) for v in ([value] if isinstance(value, str) else value)]
+        if known := [v for v in values if v in terms]:
+            fields[name] = known if len(known) > 1 else known[0]
+    return fields
 
 
 def _model_name(text: str) -> str | None:

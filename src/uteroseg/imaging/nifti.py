@@ -16,7 +16,7 @@ from uteroseg.imaging.study import Mask
 def write_image(path: Path, image: Array, geometry: Geometry) -> None:
     """Write an image, shape ([volumes,] slices, rows, columns), in its own data type."""
     nifti = nib.Nifti1Image(image.T, geometry.nifti_affine)
-    nifti.header.set_xyzt_units("mm")
+    nifti.header.set_xyzt_units("mm", "sec" if image.ndim == 4 else None)
     nifti.set_qform(geometry.nifti_affine, code="scanner")
     nifti.set_sform(geometry.nifti_affine, code="scanner")
     nib.save(nifti, path)
@@ -51,6 +51,21 @@ def read_image(path: Path) -> tuple[Array, Geometry]:
 def read_geometry(path: Path) -> Geometry:
     """Read where an image lies, without its voxels; raises UserError where it is no 3-D or 4-D image."""
     return _open(path)[1]
+
+
+def forms_apart_mm(path: Path) -> float:
+    """How far apart, mm, the two places lie that a NIfTI header can give for its grid; 0 with one alone."""
+    nifti, geometry = _open(path)
+    header = getattr(nifti, "header", None)
+    try:
+        qform, sform = header.get_qform(coded=True)[0], header.get_sform(coded=True)[0]  # type: ignore[union-attr]
+    except Exception:  # a format without forms, or a quaternion that is none
+        return 0.0
+    if qform is None or sform is None:
+        return 0.0
+    slices, rows, columns = geometry.shape
+    corners = np.array([(0, 0, 0, 1), (columns - 1, rows - 1, slices - 1, 1)], float)
+    return float(np.linalg.norm((corners @ (qform - sform).T)[:, :3], axis=1).max())
 
 
 def read_mask(path: Path, label: int | None = None) -> Mask:

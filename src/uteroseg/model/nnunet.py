@@ -23,6 +23,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from uteroseg import RESEARCH_USE
+from uteroseg.dataset.interchange.original import ORIGINAL
 from uteroseg.dataset.layout import ADC, ANNOTATIONS, CaseId
 from uteroseg.dataset.participants import write_participants
 from uteroseg.dataset.store import Dataset
@@ -34,8 +35,6 @@ from uteroseg.model.prepare import study_channels
 
 CHANNELS = ("b0", "b1000", "ADC")
 """In the order of our network's; nnU-Net normalises each by its mean and standard deviation per study."""
-ORIGINAL = "uteroseg"
-"""The folder, beside nnU-Net's own, that holds the dataset as it was."""
 _SETS = {"train": "Tr", "test": "Ts"}
 _ABOUT = ("dataset_description.json", "participants.json", "README", ".bidsignore")
 _DERIVATIVES = (ANNOTATIONS, ADC)
@@ -198,6 +197,7 @@ def _description(name: str, training: int) -> dict[str, object]:
         "numTraining": training,
         "file_ending": ".nii.gz",
         "name": name,
+        "original": ORIGINAL,
         "description": "Diffusion-weighted MRI: the image of the lowest b-value and that at b 1000 s/mm² "
         "(measured, else computed), both divided by the median of the former inside the body; ADC in "
         f"10^-3 mm^2/s. The folder {ORIGINAL} holds the dataset that it was made from. {RESEARCH_USE}",

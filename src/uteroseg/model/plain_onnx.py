@@ -8,9 +8,10 @@ from typing import Any
 
 from uteroseg.files import staged_folder, write_json
 from uteroseg.imaging.geometry import Plane
+from uteroseg.imaging.quality import BODY_SHARE
 from uteroseg.model.engine import OnnxEngine
 from uteroseg.model.folder import ONNX
-from uteroseg.model.prepare import BODY_SHARE, HIGH_B, MAX_ADC, SAME_B
+from uteroseg.model.prepare import HIGH_B, MAX_ADC, SAME_B
 from uteroseg.model.spec import Channel, ModelCard
 
 SPEC = "spec.json"

@@ -11,6 +11,7 @@ from uteroseg.imaging.components import label_components
 from uteroseg.imaging.diffusion import DiffusionFit
 from uteroseg.imaging.geometry import Array, Geometry
 from uteroseg.imaging.measure import MM3_PER_ML, bounding_box
+from uteroseg.imaging.quality import body_in
 from uteroseg.imaging.study import DwiStudy, Mask
 from uteroseg.imaging.view import View
 from uteroseg.model.spec import CHANNELS as CHANNELS
@@ -25,8 +26,6 @@ MIN_HIGH_B = 400.0
 """With no image of at least this b-value (s/mm²), the one at b 1000 would be extrapolated from noise."""
 MAX_COARSER = 4.0
 """How many times as large as the network's a study's pixels may be."""
-BODY_SHARE = 0.1
-"""The body is where the image of the lowest b-value exceeds this share of its 99th percentile."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -177,8 +176,7 @@ def body_of(study: DwiStudy) -> Array:
     UserError
         If the study has no signal.
     """
-    low_b = study.signal[0]
-    body = np.asarray(low_b > BODY_SHARE * np.percentile(low_b, 99))
+    body = body_in(study.signal[0])
     if not body.any():
         raise UserError(
             "The study has no signal.",

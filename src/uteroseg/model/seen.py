@@ -1,9 +1,4 @@
-"""What a model saw: the distributions of what its training studies were like.
-
-References
-----------
-Immerkær J, Fast noise variance estimation, Computer Vision and Image Understanding 1996;64:300–302.
-"""
+"""What a model saw: the distributions of what its training studies were like."""
 
 from __future__ import annotations
 
@@ -13,7 +8,8 @@ from dataclasses import asdict, dataclass
 import numpy as np
 
 from uteroseg.imaging.diffusion import DiffusionFit
-from uteroseg.imaging.geometry import Array, Plane
+from uteroseg.imaging.geometry import Plane
+from uteroseg.imaging.quality import noise_sd
 from uteroseg.imaging.study import DwiStudy, Mask
 from uteroseg.model.prepare import body_of, high_b_image
 from uteroseg.model.spec import Distribution
@@ -21,8 +17,6 @@ from uteroseg.model.spec import Distribution
 QUANTILES = (0.0, 0.05, 0.25, 0.5, 0.75, 0.95, 1.0)
 MAX_SNR = 10_000.0
 """Stands for an image without noise."""
-_MAD = 1.4826
-"""A normal distribution's standard deviation over its median absolute deviation."""
 
 
 @dataclass(frozen=True)
@@ -82,7 +76,7 @@ def describe_study(study: DwiStudy, fit: DiffusionFit, mask: Mask | None = None)
     adc = np.quantile(fit.adc[body], (0.05, 0.5, 0.95))
     tumour = mask.data if mask is not None and mask.data.any() else None
     slice_mm, *in_plane = study.geometry.spacing
-    noise = _noise(study.signal[-1], body)
+    noise = noise_sd(study.signal[-1], body)
     return StudyStatistics(
         plane=study.geometry.plane,
         b_values=[float(b) for b in study.b_values],
@@ -114,15 +108,6 @@ def summarise_seen(studies: Sequence[StudyStatistics]) -> dict[str, Distribution
         )
         for name, numbers in values.items()
     }
-
-
-def _noise(image: Array, body: Array) -> float:
-    """Standard deviation of the noise inside the body, from what a second difference in plane leaves."""
-    kernel_norm = 6.0
-    rows = image[:, 2:] - 2 * image[:, 1:-1] + image[:, :-2]
-    both = rows[:, :, 2:] - 2 * rows[:, :, 1:-1] + rows[:, :, :-2]
-    inner = both[body[:, 1:-1, 1:-1]]
-    return float(np.median(np.abs(inner)) * _MAD / kernel_norm) if inner.size else 0.0
 
 
 def _rounded(value: float) -> float:

@@ -22,7 +22,8 @@ from torch import nn
 from uteroseg import RESEARCH_USE, __version__
 from uteroseg.files import staged_folder, write_json, write_text
 from uteroseg.imaging.geometry import Plane
-from uteroseg.model.prepare import BODY_SHARE, HIGH_B, MAX_ADC, SAME_B
+from uteroseg.imaging.quality import BODY_SHARE
+from uteroseg.model.prepare import HIGH_B, MAX_ADC, SAME_B
 from uteroseg.model.spec import ModelCard, ModelSpec
 from uteroseg.network import monai_channels
 from uteroseg.network.save import load_network

@@ -23,9 +23,9 @@ from uteroseg.imaging.study import Mask
 from uteroseg.phantom.acquisition import DEFAULT, Acquisition
 from uteroseg.phantom.patient import VirtualPatient, simulate_patient
 from uteroseg.phantom.person import Cohort, tumour_free
-from uteroseg.phantom.pool import over_cores
 from uteroseg.phantom.presets import Encoding
 from uteroseg.phantom.reader import READER, case_dsc, require_dsc, second_reader
+from uteroseg.pool import over_cores
 
 COHORTS: tuple[Cohort, ...] = get_args(Cohort)
 

@@ -39,7 +39,7 @@ SCALE = 1500.0
 LARGEST = 4095
 """Largest pixel value, as of scanners that store twelve bits."""
 
-RIM_MM, RIM_COVERAGE = 5.0, 0.7
+RIM_MM, RIM_COVERAGE = 5.0, 0.4
 """Of the rim around endometrial carcinoma: width, mm, and coverage at the tumour's surface."""
 
 HISTOLOGIES = frozenset(VOLUMES)

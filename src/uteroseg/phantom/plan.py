@@ -67,12 +67,12 @@ class Volumes:
 
 VOLUMES: Mapping[str, Volumes] = {
     "cervical carcinoma": Volumes(25, 0.75, 3, 180),
-    "endometrial carcinoma": Volumes(7.2, 0.85, 0.7, 94),
+    "endometrial carcinoma": Volumes(9.5, 0.75, 2, 94),
     "carcinosarcoma": Volumes(25, 0.6, 4, 250),
     "sarcoma": Volumes(55, 0.6, 8, 250),
 }
 """Cervix: stage IIB has a median of 33 mL (4–393). Endometrial carcinoma: published median 7.2, IQR 3.8–11.9,
-range 0.7–94 (docs/virtual-cohorts.md). Carcinosarcoma and sarcoma: larger (general)."""
+range 0.7–94; calibrated to be larger (docs/virtual-cohorts.md). Carcinosarcoma and sarcoma: larger (general)."""
 
 _CORPUS = {"endometrial carcinoma": 0.82, "carcinosarcoma": 0.10, "sarcoma": 0.08}
 

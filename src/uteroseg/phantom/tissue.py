@@ -129,7 +129,7 @@ TISSUES: Mapping[str, TissueRange] = {
     "metastatic node": TissueRange(0.86, 90, 0.90, 0.12, 0.14, 0.12, 0.05),
     "cervical carcinoma": TissueRange(0.86, 93, 0.76, 0.11, 0.13, 0.14, 0.087),
     POOR: TissueRange(0.86, 84, 0.65, 0.12, 0.17, 0.14, 0.087),
-    "endometrial carcinoma": TissueRange(0.86, 103, 0.83, 0.22, 0.13, 0.13, 0.08),
+    "endometrial carcinoma": TissueRange(0.86, 103, 0.83, 0.22, 0.11, 0.13, 0.08),
     "endometrial carcinoma rim": TissueRange(0.86, 78, 1.06, 0.15, 0.12, 0.12, 0.10),  # T2 (general)
     "carcinosarcoma": TissueRange(0.86, 110, 0.98, 0.25, 0.16, 0.22, 0.08),  # (general)
     "sarcoma": TissueRange(0.86, 95, 0.86, 0.30, 0.13, 0.24, 0.08),  # T2 (general)

@@ -125,7 +125,7 @@ def _corporal(rng: np.random.Generator, plan: TumourPlan, anatomy: Anatomy, radi
     spot = rng.uniform(-1, 1, 3) * [0.3, 0.15, 0.45] * uterus.corpus_radii
     stretch = np.array([rng.uniform(0.9, 1.3), rng.uniform(0.6, 0.9), rng.uniform(0.9, 1.4)])
     core = Ellipsoid(uterus.corpus_centre + spot @ uterus.axes, 0.5 * radius * stretch, uterus.axes)
-    inside = ((uterus.cavity, 9.0 * (1 - plan.invasion) ** 2.5), (uterus.corpus, 3.0))
+    inside = ((uterus.cavity, 6.0 * (1 - plan.invasion) ** 2.5), (uterus.corpus, 3.0))
     outside = tuple(organ.shape for organ in anatomy.barriers() if organ.tissue == "marrow")
     return Growth(core, _waves(rng, radius), 0.20 * radius, inside, outside, reach_mm=1.3 * radius)
 

@@ -80,7 +80,9 @@ STRATEGIES = {
         ),
         Strategy(
             name="default",
-            summary="replay; interpolate where source cases are not at hand",
+            summary="both cohorts from the beginning, half of each batch target cases; interpolate where source "
+            "cases are not at hand",
+            start="beginning",
             source_share=0.5,
             without_source="interpolate",
         ),

@@ -18,7 +18,7 @@ from uteroseg.training.job import Job, Share, Start
 from uteroseg.training.recipe import Recipe
 from uteroseg.training.strategy import STRATEGIES, Strategy
 
-TRAIN = Recipe(steps=400)
+TRAIN = Recipe(steps=800, batch_size=8, learning_rate=4e-3)
 ADAPT = Recipe(steps=120, learning_rate=1e-3)
 
 
@@ -109,8 +109,8 @@ def adapt(
     source_cases : (Dataset, str), optional
         Where the source model's cases are, and their cohort.
     recipe : Recipe
-        A strategy that starts from the beginning makes the source model's steps and these, at the rate of
-        `TRAIN`.
+        A strategy that starts from the beginning makes the source model's steps and these, with the source
+        model's batches and rate.
     seed, devices, on_progress
         As for `train`.
 
@@ -134,7 +134,8 @@ def adapt(
         recipe = replace(
             recipe,
             steps=card.training.total_steps + recipe.steps,
-            learning_rate=TRAIN.learning_rate,
+            batch_size=card.training.batch_size,
+            learning_rate=card.training.learning_rate or TRAIN.learning_rate,
         )
         network = build_network(card.spec, seed=start.seed, imagenet=start.imagenet)
     train_on, validate_on = hold_out(chosen, seed=seed)
