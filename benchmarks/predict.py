@@ -188,23 +188,25 @@ def _floor(model: Path, runs: int) -> dict[str, object]:
 
 
 def _multiply_adds(network, shape: tuple[int, ...]) -> int:
-    """Of every convolution for one slice."""
+    """Of every convolution for one slice. Sizes are seen by running it: padding is computed in the graph."""
+    import numpy as np
     import onnx
+    import onnxruntime
 
-    network.graph.input[0].type.tensor_type.shape.dim[0].dim_value = shape[0]
-    inferred = onnx.shape_inference.infer_shapes(network, data_prop=True).graph
-    sizes = {
-        value.name: [d.dim_value for d in value.type.tensor_type.shape.dim]
-        for value in [*inferred.value_info, *inferred.output]
-    }
-    weights = {one.name: list(one.dims) for one in inferred.initializer}
-    total = 0
-    for node in inferred.node:
-        if node.op_type == "Conv":
-            out_channels, in_channels, *kernel = weights[node.input[1]]
-            _, _, rows, columns = sizes[node.output[0]]
-            total += out_channels * in_channels * kernel[0] * kernel[1] * rows * columns
-    return total
+    convolutions = [node for node in network.graph.node if node.op_type == "Conv"]
+    names = [node.output[0] for node in convolutions]
+    network.graph.output.extend(onnx.helper.make_empty_tensor_value_info(name) for name in names)
+    options = onnxruntime.SessionOptions()
+    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
+    session = onnxruntime.InferenceSession(
+        network.SerializeToString(), options, providers=["CPUExecutionProvider"]
+    )
+    outputs = session.run(names, {session.get_inputs()[0].name: np.zeros(shape, np.float32)})
+    weights = {one.name: list(one.dims) for one in network.graph.initializer}
+    return sum(
+        output.size * int(np.prod(weights[node.input[1]][1:]))
+        for node, output in zip(convolutions, outputs, strict=True)
+    )
 
 
 def _plain_convolution(weights) -> bytes:
