@@ -182,12 +182,16 @@ def test_a_full_disk_is_no_traceback(run, tiny_cohorts, tiny_model, tmp_path, mo
     def full(*_, **__):
         raise OSError(errno.ENOSPC, "No space left on device", "mask.nii.gz")
 
+    arguments = ("predict", tiny_cohorts.root, "-m", tiny_model, "-o", tmp_path / "p")
     monkeypatch.setattr("uteroseg.inference.outputs.write_mask", full)
-    refused(
-        run("predict", tiny_cohorts.root, "-m", tiny_model, "-o", tmp_path / "p"),
-        "No space left on device: mask.nii.gz",
-    )
-    assert list((tmp_path / "p").iterdir()) == []
+    code, out, err = run(*arguments)
+    assert code == 2
+    assert out.count("FAILED") == 10
+    assert "No space left on device" in out
+    assert "Traceback" not in err
+    assert {p.name for p in (tmp_path / "p").iterdir()} == {"settings.json", "predictions.csv"}
+    monkeypatch.setattr("uteroseg.inference.batch.write_table", full)
+    refused(run(*arguments), "No space left on device: mask.nii.gz")
 
 
 def test_a_zip_is_ingested_and_predicted_like_a_folder(run, tiny_model, tmp_path):

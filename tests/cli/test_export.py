@@ -58,3 +58,26 @@ def test_a_folder_that_is_no_dataset_is_refused(run, tmp_path):
     code, _, err = run("export", tmp_path, "--to", "nnunet", "-o", tmp_path / "raw")
     assert code == 2
     assert "is not a dataset" in err
+
+
+def test_a_model_is_exported_as_plain_onnx(run, tiny_model, tmp_path):
+    code, out, _ = run("export", tiny_model, "--to", "onnx", "-o", tmp_path / "m", "--json")
+    assert code == 0
+    told = json.loads(out)
+    assert (told["to"], told["folder"]) == ("onnx", str(tmp_path / "m"))
+    assert told["model"] == json.loads((tmp_path / "m" / "spec.json").read_text("utf-8"))["model"]
+
+
+def test_a_model_is_exported_as_a_monai_bundle_that_says_how_to_run_it(run, tiny_model, tmp_path):
+    code, out, _ = run("export", tiny_model, "--to", "monai", "-o", tmp_path / "m")
+    assert code == 0
+    assert "python -m monai.bundle run --config_file configs/inference.json" in out
+    assert (tmp_path / "m" / "configs" / "inference.json").is_file()
+
+
+@pytest.mark.parametrize("to", ["onnx", "monai"])
+def test_a_dataset_is_no_model(run, dataset, tmp_path, to):
+    code, _, err = run("export", dataset.root, "--to", to, "-o", tmp_path / "m")
+    assert code == 2
+    assert "is not a whole model" in err
+    assert not (tmp_path / "m").exists()

@@ -10,7 +10,7 @@ from tests import tiny
 from tests.dicom.build import Recipe, write_series
 from uteroseg.dataset.ingest import ingest
 from uteroseg.dataset.store import Dataset
-from uteroseg.dicom.assemble import Reading
+from uteroseg.dicom.choices import Reading
 from uteroseg.errors import UserError
 from uteroseg.imaging.diffusion import fit_adc
 from uteroseg.imaging.measure import volume_ml

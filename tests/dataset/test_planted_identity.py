@@ -12,7 +12,7 @@ from pydicom.dataset import Dataset as Header
 from tests.dicom.build import Recipe, write_series
 from uteroseg.dataset.ingest import ingest
 from uteroseg.dataset.store import Dataset
-from uteroseg.dicom.assemble import Reading
+from uteroseg.dicom.choices import Reading
 from uteroseg.imaging.nifti import write_mask
 from uteroseg.imaging.study import Mask
 

@@ -7,7 +7,8 @@ import pytest
 import SimpleITK as sitk
 from pydicom.uid import generate_uid
 
-from uteroseg.dicom.assemble import Reading, load_study
+from uteroseg.dicom.assemble import load_study
+from uteroseg.dicom.choices import Reading
 from uteroseg.dicom.scan import scan_folder
 from uteroseg.errors import UserError
 from uteroseg.imaging.study import DwiStudy

@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 
 from tests.dicom import build
-from uteroseg.dicom.assemble import Reading, load_study
+from uteroseg.dicom.assemble import load_study
+from uteroseg.dicom.choices import Reading
 from uteroseg.dicom.described import DESCRIPTION, USER, described_b_values
 from uteroseg.dicom.scan import scan_folder
 from uteroseg.dicom.studies import find_studies

@@ -39,7 +39,7 @@ def random_mask(geometry: Geometry, seed: int = 0) -> Mask:
 
 
 def write(path: Path, mask: Mask, found: FoundStudy) -> pydicom.Dataset:
-    write_seg(path, mask, found, algorithm_name="model-1", algorithm_version="2")
+    write_seg(path, mask, found, algorithm_name="model-1", algorithm_version="2", keep_empty_frames=True)
     return pydicom.dcmread(path)
 
 

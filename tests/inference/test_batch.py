@@ -47,7 +47,8 @@ def seg_volume(path, geometry):
 def test_a_dicom_study_gives_every_output_on_its_own_grid(scanned, tiny_model, tmp_path):
     findings, card = predict_all(scanned, tiny_model, tmp_path / "out")
     folder = tmp_path / "out" / findings[0].case
-    assert {p.name for p in folder.iterdir()} == {"mask.nii.gz", "seg.dcm", "result.json", "overlay.png"}
+    written = {"mask.nii.gz", "seg.dcm", "sr.dcm", "result.json", "overlay.png"}
+    assert {p.name for p in folder.iterdir()} == written
     study = load_study(find_studies(scan_folder(scanned))[0].used)
     mask = read_mask(folder / "mask.nii.gz")
     assert mask.geometry.difference(study.geometry, tolerance_mm=1e-2) is None
@@ -56,7 +57,7 @@ def test_a_dicom_study_gives_every_output_on_its_own_grid(scanned, tiny_model, t
     result = json.loads((folder / "result.json").read_text())
     volume = mask.data.sum() * mask.geometry.voxel_volume_mm3 / 1000
     assert result["volume_ml"] == pytest.approx(volume, abs=2e-3)
-    assert findings[0].volume_ml == pytest.approx(volume, abs=1e-6)
+    assert findings[0].volume_ml == result["volume_ml"]
     adc = -np.log(study.signal[1] / study.signal[0])[mask.data].mean()
     assert result["mean_adc"] == pytest.approx(adc, abs=2e-3)
     assert result["notice"] == "Research use, not for diagnosis."
@@ -125,9 +126,11 @@ def test_a_real_pelvic_study_gets_a_valid_dicom_seg(real_data, tiny_model, tmp_p
     seg, source = pydicom.dcmread(out / "seg.dcm"), pydicom.dcmread(next((folder / "dwi").iterdir()))
     assert seg.StudyInstanceUID == source.StudyInstanceUID
     assert seg.FrameOfReferenceUID == source.FrameOfReferenceUID
-    warnings = json.loads((out / "result.json").read_text())["warnings"]
-    assert any("means nothing clinically" in w for w in warnings)
-    assert any("axial" in w for w in warnings)
+    result = json.loads((out / "result.json").read_text())
+    assert any("means nothing clinically" in w for w in result["warnings"])
+    other_plane = next(flag for flag in result["flags"] if flag["name"] == "other-plane")
+    assert other_plane["why"] == "The study is axial; the model was trained on sagittal slices."
+    assert "other-plane" in (tmp_path / "out" / "predictions.csv").read_text()
     if shutil.which("dciodvfy"):
         check = subprocess.run(["dciodvfy", out / "seg.dcm"], capture_output=True, text=True, check=False)
         assert not [line for line in check.stderr.splitlines() if line.startswith("Error")]
@@ -142,7 +145,7 @@ def test_one_bad_study_is_reported_and_the_others_go_on(tiny_model, tmp_path):
     bad, good = sorted(findings, key=lambda finding: not finding.error)
     assert damaged.name in bad.error
     assert good.error == ""
-    assert {p.name for p in (tmp_path / "out").iterdir()} == {"predictions.csv", good.case}
+    assert {p.name for p in (tmp_path / "out").iterdir()} == {"settings.json", "predictions.csv", good.case}
 
 
 def test_what_cannot_be_predicted_is_refused_and_nothing_is_written(scanned, tiny_model, tmp_path):

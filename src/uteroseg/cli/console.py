@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
-from typing import Annotated, Any
+from contextlib import ExitStack, contextmanager
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from uteroseg.errors import UserError
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
 
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 
@@ -42,7 +45,22 @@ def warn(text: str) -> None:
 
 @contextmanager
 def progress() -> Iterator[OnProgress]:
-    """Give a function that shows how far something is, a bar for each ``what``."""
+    """Give a function that shows how far something is, a bar for each ``what``, from its first call on."""
+    with ExitStack() as shown:
+        tasks: dict[str, Any] = {}
+        bars: Any = None
+
+        def update(what: str, done: int, total: int, note: str = "") -> None:
+            nonlocal bars
+            bars = bars or shown.enter_context(_bars())
+            if what not in tasks:
+                tasks[what] = bars.add_task(what, total=total, note=note)
+            bars.update(tasks[what], completed=done, total=total, note=note)
+
+        yield update
+
+
+def _bars() -> Progress:
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
@@ -53,12 +71,4 @@ def progress() -> Iterator[OnProgress]:
         TextColumn("{task.fields[note]}"),
         TimeRemainingColumn(),
     )
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bars:
-        tasks: dict[str, Any] = {}
-
-        def update(what: str, done: int, total: int, note: str = "") -> None:
-            if what not in tasks:
-                tasks[what] = bars.add_task(what, total=total, note=note)
-            bars.update(tasks[what], completed=done, total=total, note=note)
-
-        yield update
+    return Progress(*columns, console=Console(stderr=True), transient=True)

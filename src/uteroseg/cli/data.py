@@ -145,7 +145,7 @@ def ingest(
     from uteroseg.dataset.ingest import ingest as run
     from uteroseg.dataset.matching import match
     from uteroseg.dicom.archive import unpacked
-    from uteroseg.dicom.assemble import Reading
+    from uteroseg.dicom.choices import Reading
     from uteroseg.dicom.studies import SeriesUse
 
     reading = reading_of(b_values, drop_incomplete, align, adc_b_min)

@@ -108,7 +108,7 @@ def _predict(output: Path, model: Path, seed: int, update: OnProgress) -> str:
         if not scan.exists():
             write_dicom(patient.study, scan, patient_id="virtual", seed=seed + CLINIC_SEED)
     with _step("Predict it from DICOM, without torch", out):
-        if (out / "predictions.csv").is_file():
+        if any((out / name).is_file() for name in ("settings.json", "predictions.csv")):
             shutil.rmtree(out)  # an earlier demo's, perhaps of another model
         findings, _ = predict_all(
             scan, model, out, on_study=lambda finding, done, total: update("studies", done, total, "")

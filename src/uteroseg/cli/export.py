@@ -1,4 +1,4 @@
-"""The verb that hands data to other programs: export."""
+"""The verb that hands data and models to other programs: export."""
 
 from __future__ import annotations
 
@@ -15,13 +15,25 @@ class Target(StrEnum):
     """What to write for."""
 
     NNUNET = "nnunet"
+    MONAI = "monai"
+    ONNX = "onnx"
 
 
 def export(
-    path: Annotated[Path, typer.Argument(metavar="PATH", help="A dataset.")],
-    to: Annotated[Target, typer.Option("--to", help="nnunet: a raw dataset of nnU-Net v2.")],
+    path: Annotated[Path, typer.Argument(metavar="PATH", help="A dataset, or a model folder.")],
+    to: Annotated[
+        Target,
+        typer.Option(
+            "--to",
+            help="nnunet: a dataset as nnU-Net v2 has it; monai: a model as a MONAI bundle; "
+            "onnx: a model as plain ONNX with its spec.",
+        ),
+    ],
     output: Annotated[
-        Path, typer.Option("--output", "-o", help="Folder that gets Dataset<id>_<name>, such as nnUNet_raw.")
+        Path,
+        typer.Option(
+            "--output", "-o", help="Folder to write; with nnunet the one that gets Dataset<id>_<name>."
+        ),
     ],
     number: Annotated[int, typer.Option("--id", help="nnU-Net's number of the dataset, 1 to 999.")] = 501,
     name: Annotated[str, typer.Option(help="nnU-Net's name of the dataset.")] = "Pelvis",
@@ -30,7 +42,10 @@ def export(
     ] = None,
     json: Json = False,
 ) -> None:
-    """Write a dataset as another program reads it."""
+    """Write a dataset or a model as another program reads it."""
+    if to is not Target.NNUNET:
+        _export_model(path, to, output, as_json=json)
+        return
     from uteroseg.dataset.store import Dataset
     from uteroseg.model.nnunet import export_nnunet
 
@@ -57,4 +72,20 @@ def export(
         f"{done.folder}: {len(done.train)} train and {len(done.test)} test cases\n"
         f"  next: nnUNetv2_plan_and_preprocess -d {number} -c 2d --verify_dataset_integrity",
         as_json=json,
+    )
+
+
+def _export_model(model: Path, to: Target, output: Path, *, as_json: bool) -> None:
+    if to is Target.MONAI:
+        from uteroseg.network.monai_bundle import RUN, export_monai
+
+        card, following = export_monai(model, output), f"in {output}: {RUN}"
+    else:
+        from uteroseg.model.plain_onnx import SPEC, export_plain_onnx
+
+        card, following = export_plain_onnx(model, output), f"{output / SPEC} says what goes in and comes out"
+    print_result(
+        {"to": to.value, "folder": str(output), "model": card.describe()},
+        f"{output}: model {card.id} for {to.value}\n  next: {following}",
+        as_json=as_json,
     )

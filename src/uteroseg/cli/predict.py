@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -19,43 +21,74 @@ def predict(
     source: Annotated[
         Path, typer.Argument(metavar="INPUT", help="DICOM folder or zip, NIfTI with .bval, or dataset.")
     ],
-    model: Annotated[Path, typer.Option("--model", "-m", help="Model folder.")],
-    output: Annotated[Path, typer.Option("--output", "-o", help="Folder to write; new or empty.")],
+    model: Annotated[list[Path], typer.Option("--model", "-m", help="Model folder; several predict as one.")],
+    output: Annotated[
+        Path, typer.Option("--output", "-o", help="Folder to write; a batch that was cut short goes on.")
+    ],
+    probability: Annotated[
+        bool, typer.Option("--probability", help="Also write the probability map.")
+    ] = False,
+    keep_empty_frames: Annotated[
+        bool,
+        typer.Option(
+            "--keep-empty-frames", help="Frames without tumour in the DICOM SEG, for viewers that need them."
+        ),
+    ] = False,
     b_values: BValues = None,
     drop_incomplete: DropIncomplete = False,
     align: Align = False,
     adc_b_min: AdcBMin = 0.0,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Exit with 3 where a study has a quality flag.")
+    ] = False,
     json: Json = False,
 ) -> None:
     """Segment the tumour in every study of a folder."""
-    from uteroseg.dicom.archive import unpacked
+    _import_nibabel_alone()
     from uteroseg.inference.batch import predict_all
+    from uteroseg.inference.outputs import Outputs
 
     reading = reading_of(b_values, drop_incomplete, align, adc_b_min)
-    with unpacked(source) as folder, progress() as update:
+    with progress() as update:
         findings, card = predict_all(
-            folder,
+            source,
             model,
             output,
             reading=reading,
-            on_study=lambda finding, done, total: update("studies", done, total, ""),
+            outputs=Outputs(probability, keep_empty_frames),
+            on_study=lambda finding, done, total: update("studies", done, total, "") if total > 1 else None,
         )
     lines = [_finding_text(finding, output) for finding in findings]
     if card.training.virtual:
         lines.append("The model was trained on virtual patients: what it finds means nothing clinically.")
     print_result(
-        {"output": str(output), "notice": RESEARCH_USE, "studies": [vars(finding) for finding in findings]},
+        {"output": str(output), "notice": RESEARCH_USE, "studies": [asdict(finding) for finding in findings]},
         "\n".join([*lines, f"{output / 'predictions.csv'} lists all studies. {RESEARCH_USE}"]),
         as_json=json,
     )
     if any(finding.error for finding in findings):
         raise typer.Exit(2)
+    if strict and any(finding.flags for finding in findings):
+        raise typer.Exit(3)
+
+
+def _import_nibabel_alone() -> None:
+    """Import nibabel without pydicom, which takes as long to import as a study to predict.
+
+    nibabel wants it for a header that we do not read. Only here, in a process of our own, where nobody else
+    needs that header.
+    """
+    if "pydicom" not in sys.modules:
+        sys.modules["pydicom"] = None  # type: ignore[assignment]  # importing it fails, as if it were absent
+        import nibabel  # noqa: F401
+
+        del sys.modules["pydicom"]
 
 
 def _finding_text(finding: Finding, output: Path) -> str:
     if finding.error:
         return f"FAILED {finding.origin}: {finding.error}"
     adc = "" if finding.mean_adc is None else f", mean ADC {finding.mean_adc:.2f} · 10⁻³ mm²/s"
-    warnings = f", {len(finding.warnings)} warnings (result.json)" if finding.warnings else ""
     dsc = "" if finding.expected_dsc is None else f", expected DSC {finding.expected_dsc:.2f}"
-    return f"{output / finding.case}: tumour {finding.volume_ml:.1f} mL{adc}{dsc}{warnings}"
+    flags = "".join(f"\n  {flag.name}: {flag.why}" for flag in finding.flags)
+    return f"{output / finding.case}: tumour {finding.volume_ml:.1f} mL{adc}{dsc}{flags}"

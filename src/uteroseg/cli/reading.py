@@ -9,7 +9,7 @@ import typer
 from uteroseg.errors import UserError
 
 if TYPE_CHECKING:
-    from uteroseg.dicom.assemble import Reading
+    from uteroseg.dicom.choices import Reading
 
 BValues = Annotated[
     str | None,
@@ -31,7 +31,7 @@ AdcBMin = Annotated[
 
 def reading_of(b_values: str | None, drop_incomplete: bool, align: bool, adc_b_min: float) -> Reading:
     """How studies are to be read; raises UserError where the b-values are none."""
-    from uteroseg.dicom.assemble import Reading
+    from uteroseg.dicom.choices import Reading
 
     return Reading(numbers_of(b_values), drop_incomplete, align, adc_b_min)
 

@@ -17,7 +17,8 @@ from uteroseg.dataset.matching import Matches, match
 from uteroseg.dataset.participants import MISSING, REAL, Participant, require_cohort_name
 from uteroseg.dataset.store import Dataset, NewCase
 from uteroseg.dataset.visits import Visit
-from uteroseg.dicom.assemble import Reading, b_value_source, load_study, stack_of
+from uteroseg.dicom.assemble import b_value_source, load_study, stack_of
+from uteroseg.dicom.choices import Reading
 from uteroseg.dicom.regions import Choice
 from uteroseg.dicom.scan import Scan, scan_folder
 from uteroseg.dicom.studies import FoundStudy, require_studies

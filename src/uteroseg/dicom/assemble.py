@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -11,6 +11,7 @@ import numpy as np
 from uteroseg.dicom.acquisition import acquisition
 from uteroseg.dicom.adc import load_adc
 from uteroseg.dicom.bvalues import merge
+from uteroseg.dicom.choices import Reading as Reading
 from uteroseg.dicom.classify import SeriesKind
 from uteroseg.dicom.described import DESCRIPTION, USER, assign_by_order, described_b_values
 from uteroseg.dicom.frames import Frame, frames_of
@@ -20,28 +21,6 @@ from uteroseg.dicom.stack import Stack, arrange, is_directional
 from uteroseg.errors import UserError
 from uteroseg.imaging.geometry import Array
 from uteroseg.imaging.study import DwiStudy
-
-
-@dataclass(frozen=True)
-class Reading:
-    """How studies are read, where their files leave a choice.
-
-    Parameters
-    ----------
-    b_values : tuple of float
-        s/mm², in the order of acquisition: for series whose headers and description hold none.
-    drop_incomplete : bool
-        Leave out b-values that are not whole, instead of refusing the study.
-    align : bool
-        Align the images of the b-values in plane (`uteroseg.imaging.align`).
-    adc_b_min : float
-        s/mm²; images of lower b-values are left out of the ADC fit.
-    """
-
-    b_values: tuple[float, ...] = ()
-    drop_incomplete: bool = False
-    align: bool = False
-    adc_b_min: float = 0.0
 
 
 def load_study(series: Sequence[Series], reading: Reading | None = None) -> DwiStudy:

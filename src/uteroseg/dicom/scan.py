@@ -122,7 +122,16 @@ def scan_folder(root: Path) -> Scan:
             expected="a folder of DICOM files.",
             fix="check the path for a typing error.",
         )
-    paths = tuple(_walk(root))
+    return scan_files(list_files(root))
+
+
+def list_files(root: Path) -> tuple[Path, ...]:
+    """Every file under a folder, or the file itself, in the order of their names."""
+    return tuple(_walk(root))
+
+
+def scan_files(paths: Sequence[Path]) -> Scan:
+    """Group files into series as `scan_folder` does."""
     with warnings.catch_warnings(), _no_garbage_collection():
         warnings.filterwarnings("ignore", module="pydicom")  # values that break a rule and do no harm
         read = tuple(zip(paths, read_all(paths), strict=True))
@@ -131,6 +140,26 @@ def scan_folder(root: Path) -> Scan:
             SkippedFile(path, one.reason, one.series_uid) for path, one in read if isinstance(one, Unreadable)
         )
         return Scan(_group(found, skipped), skipped)
+
+
+def files_by_study(paths: Sequence[Path]) -> list[list[Path]]:
+    """Group DICOM files by patient and study, without holding their headers: for very many of them.
+
+    A file that cannot be read goes to every study that has files in its folder.
+    """
+    groups: dict[tuple[str, str], list[Path]] = defaultdict(list)
+    damaged: dict[Path, list[Path]] = defaultdict(list)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", module="pydicom")
+        for path, one in zip(paths, read_all(paths), strict=True):
+            if isinstance(one, Found):
+                groups[_text(one.header, "PatientID"), _text(one.header, "StudyInstanceUID")].append(path)
+            elif one is not None:
+                damaged[path.parent].append(path)
+    for files in groups.values():
+        for folder in {path.parent for path in files} & damaged.keys():
+            files.extend(damaged[folder])
+    return list(groups.values())
 
 
 @contextmanager
@@ -154,10 +183,11 @@ def _walk(root: Path) -> Iterator[Path]:
 
 
 def _group(found: Sequence[tuple[Path, Found]], skipped: Sequence[SkippedFile]) -> tuple[Series, ...]:
-    by_uid: dict[tuple[str, str], list[tuple[Path, Found]]] = defaultdict(list)
+    by_uid: dict[tuple[str, ...], list[tuple[Path, Found]]] = defaultdict(list)
     for path, one in found:
-        uids = _text(one.header, "StudyInstanceUID"), _text(one.header, "SeriesInstanceUID")
-        by_uid[uids].append((path, one))
+        # the patient too: a file of another one that took over a series' UIDs does not belong to it
+        keywords = ("PatientID", "StudyInstanceUID", "SeriesInstanceUID")
+        by_uid[tuple(_text(one.header, keyword) for keyword in keywords)].append((path, one))
     series = [one for files in by_uid.values() for one in _split(files, skipped)]
     return tuple(sorted(series, key=_order))
 

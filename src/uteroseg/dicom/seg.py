@@ -1,4 +1,4 @@
-"""`Mask` ↔ DICOM Segmentation. The only module that imports highdicom, which is slow to import.
+"""`Mask` ↔ DICOM Segmentation. It and `sr` alone import highdicom, which is slow to import.
 
 References
 ----------
@@ -8,22 +8,23 @@ types).
 
 from __future__ import annotations
 
-import os
-import tempfile
 import warnings
 from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
+from typing import Literal
 
 import highdicom as hd
 import numpy as np
 import pydicom
 from pydicom.dataset import Dataset
 from pydicom.sr.codedict import codes
+from pydicom.sr.coding import Code
 from pydicom.uid import generate_uid
 
 from uteroseg import RESEARCH_USE
-from uteroseg.dicom.assemble import Reading, stack_of
+from uteroseg.dicom.assemble import stack_of
+from uteroseg.dicom.choices import Reading
 from uteroseg.dicom.classify import SeriesKind
 from uteroseg.dicom.enhanced import is_enhanced, share_constant_groups
 from uteroseg.dicom.frames import Frame, frames_of
@@ -33,9 +34,16 @@ from uteroseg.dicom.scan import Series
 from uteroseg.dicom.stack import arrange_map
 from uteroseg.dicom.studies import FoundStudy
 from uteroseg.errors import UserError
+from uteroseg.files import write_file
 from uteroseg.imaging.geometry import Array, Geometry
 from uteroseg.imaging.study import Mask
 
+Site = Literal["cervix", "uterus"]
+"""Where a tumour can be."""
+_SITES: dict[Site, Code] = {
+    "cervix": Code("71252005", "SCT", "Cervix uteri"),
+    "uterus": codes.SCT.Uterus,
+}
 _NOTICE = RESEARCH_USE.removesuffix(".")
 
 _SERIES_NUMBER = 9100  # high, so that it sorts after the scanner's series
@@ -60,12 +68,13 @@ def write_seg(
     algorithm_name: str,
     algorithm_version: str,
     reading: Reading | None = None,
-) -> None:
+    site: Site | None = None,
+    keep_empty_frames: bool = False,
+) -> Dataset:
     """Write a mask as a BINARY segmentation with one segment, the tumour (SCT 108369006, Neoplasm).
 
     It references the images of the lowest b-value: those of several b-values would share positions, which
-    the standard's derivation macros and viewers do not tell apart. Frames of slices without tumour are
-    written too, so that every reader finds the whole grid.
+    the standard's derivation macros and viewers do not tell apart.
 
     Parameters
     ----------
@@ -79,6 +88,16 @@ def write_seg(
         Of the model, for Segmentation Algorithm Identification.
     reading : Reading, optional
         How the study was read.
+    site : {"cervix", "uterus"}, optional
+        Where the tumour is.
+    keep_empty_frames : bool
+        Write frames of slices without tumour too, for viewers that misplace a segmentation without them. An
+        empty mask always has them.
+
+    Returns
+    -------
+    Dataset
+        What was written.
 
     Raises
     ------
@@ -91,10 +110,11 @@ def write_seg(
     )
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # highdicom quotes patient names in its warnings
-        tumour = _tumour(algorithm_name, algorithm_version)
-        segmentation = _segmentation(mask, geometry, referenced, tumour)
+        tumour = _tumour(algorithm_name, algorithm_version, site)
+        segmentation = _segmentation(mask, geometry, referenced, tumour, keep_empty_frames)
     _keep_references(segmentation, referenced)
-    _save(segmentation, path)
+    write_file(path, segmentation.save_as)
+    return segmentation
 
 
 def read_seg(path: Path, *, choice: Choice | None = None) -> Mask:
@@ -151,7 +171,11 @@ def _images_of(source: Series | FoundStudy, reading: Reading) -> tuple[Geometry,
 
 
 def _segmentation(
-    mask: Mask, geometry: Geometry, referenced: Sequence[Frame], tumour: hd.seg.SegmentDescription
+    mask: Mask,
+    geometry: Geometry,
+    referenced: Sequence[Frame],
+    tumour: hd.seg.SegmentDescription,
+    keep_empty_frames: bool,
 ) -> hd.seg.Segmentation:
     return hd.seg.Segmentation(
         source_images=_source_images(referenced),
@@ -174,16 +198,17 @@ def _segmentation(
         content_description=_NOTICE,
         content_creator_name="uteroseg",
         series_description=f"Tumour, uteroseg. {_NOTICE}",
-        omit_empty_frames=False,
+        omit_empty_frames=bool(mask.data.any()) and not keep_empty_frames,
     )
 
 
-def _tumour(name: str, model_version: str) -> hd.seg.SegmentDescription:
+def _tumour(name: str, model_version: str, site: Site | None) -> hd.seg.SegmentDescription:
     return hd.seg.SegmentDescription(
         segment_number=1,
         segment_label="Tumour",
         segmented_property_category=codes.SCT.MorphologicallyAbnormalStructure,
         segmented_property_type=codes.SCT.Neoplasm,
+        anatomic_regions=[_SITES[site]] if site else None,
         algorithm_type=hd.seg.SegmentAlgorithmTypeValues.AUTOMATIC,
         algorithm_identification=hd.AlgorithmIdentificationSequence(
             name=name, family=codes.DCM.ArtificialIntelligence, version=model_version
@@ -221,18 +246,6 @@ def _keep_references(segmentation: Dataset, referenced: Sequence[Frame]) -> None
                 if int(image.get("ReferencedFrameNumber") or 0) in numbers
                 or "ReferencedFrameNumber" not in image
             ]
-
-
-def _save(dataset: Dataset, path: Path) -> None:
-    """Write beside the target, then replace it."""
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
-    os.close(handle)
-    try:
-        dataset.save_as(name)
-        Path(name).replace(path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
 
 
 def _ascending(data: Array, affine: Array) -> Mask:

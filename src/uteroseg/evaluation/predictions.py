@@ -138,6 +138,8 @@ class Predictions:
 def _masks(folder: Path) -> Iterator[tuple[str, Path]]:
     """Names of cases and files; where ``predict`` wrote a NIfTI and a SEG, the NIfTI stands for both."""
     for path in sorted(folder.iterdir()) if folder.is_dir() else []:
+        if path.name.startswith("."):  # what a killed program left
+            continue
         if path.is_dir():
             inside = [path / name for name in ("mask.nii.gz", "seg.dcm")]
             if found := next((file for file in inside if file.is_file()), None):

@@ -64,11 +64,8 @@ def maximum_diameter_mm(mask: Mask) -> float:
     """
     if not mask.data.any():
         return 0.0
-    from scipy.spatial import ConvexHull  # 0.2 s that a prediction has no use for
-    from scipy.spatial.distance import pdist
-
     corners = _outermost_corners(mask.data[bounding_box(mask.data)]) @ mask.geometry.affine[:3, :3].T
-    return float(pdist(corners[ConvexHull(corners).vertices]).max())
+    return _largest_distance(corners)
 
 
 def mean_adc(mask: Mask, adc: Array) -> float | None:
@@ -155,3 +152,20 @@ def _outermost_corners(data: Array) -> Array:
     return np.concatenate(
         [np.column_stack([lines, ends[first, second]]) for ends in (lowest, highest)],
     )
+
+
+def _largest_distance(points: Array) -> float:
+    """Largest distance between two points, of shape (points, 3); exact.
+
+    Points too near the middle to be an end of it are left out first, which leaves few of most shapes.
+    """
+    from_middle = _distances(points, (points.min(axis=0) + points.max(axis=0)) / 2)
+    one_end = points[from_middle.argmax()]
+    other_end = points[_distances(points, one_end).argmax()]
+    at_least = _distances(points, other_end).max()
+    ends = points[from_middle >= at_least - from_middle.max() - 1e-6]
+    return float(max(_distances(ends[i:], ends[i]).max() for i in range(len(ends))))
+
+
+def _distances(points: Array, point: Array) -> Array:
+    return np.asarray(np.linalg.norm(points - point, axis=1))

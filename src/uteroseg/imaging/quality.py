@@ -8,7 +8,6 @@ Immerkær J, Fast noise variance estimation, Computer Vision and Image Understan
 from __future__ import annotations
 
 import numpy as np
-from scipy import ndimage
 
 from uteroseg.imaging.geometry import Array
 
@@ -73,6 +72,8 @@ def ghost_level(image: Array, body: Array) -> float | None:
     float or None
         0 without a ghost; None where there is too little background to tell.
     """
+    from scipy import ndimage  # which a prediction has no use for, and takes long to import
+
     in_plane = np.ones((1, 3, 3), bool)  # slices do not ghost into each other
     around = ndimage.binary_dilation(body, in_plane, iterations=_MARGIN)
     background = ~around

@@ -1,39 +1,49 @@
-"""Predict many studies: one bad study never stops the others."""
+"""Predict many studies: one bad study never stops the others, and what is finished is not done again."""
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Sequence
+from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
-from uteroseg.dicom.assemble import Reading
+from uteroseg import RESEARCH_USE, __version__
+from uteroseg.dicom.archive import unpacked
+from uteroseg.dicom.choices import Reading
 from uteroseg.errors import UserError
-from uteroseg.files import require_new
+from uteroseg.files import read_json, require_new, staged_folder, write_json
 from uteroseg.inference.inputs import StudyInput, find_inputs
-from uteroseg.inference.outputs import Finding, write_prediction, write_table
+from uteroseg.inference.outputs import RESULT, Finding, Outputs, write_prediction, write_table
 from uteroseg.inference.predict import predict_study
-from uteroseg.model.engine import OnnxEngine
+from uteroseg.model.ensemble import Engine, open_model
 from uteroseg.model.spec import ModelCard
+
+SETTINGS, TABLE = "settings.json", "predictions.csv"
 
 
 def predict_all(
     path: Path,
-    model: Path,
+    model: Path | Sequence[Path],
     out: Path,
     *,
     reading: Reading | None = None,
+    outputs: Outputs | None = None,
     on_study: Callable[[Finding, int, int], None] = lambda finding, number, total: None,
 ) -> tuple[list[Finding], ModelCard]:
-    """Predict every study in a DICOM folder, a NIfTI file or a dataset.
+    """Predict every study in a DICOM folder or zip archive, a NIfTI file or a dataset.
 
     Parameters
     ----------
     path : Path
-    model : Path
-        A model folder.
+    model : Path or sequence of Path
+        A model folder, or several that predict as one.
     out : Path
-        New or empty; gets a folder for each study and ``predictions.csv``.
+        New or empty, or what the same call left when it was cut short: finished studies are not done again.
+        Gets a folder for each study and, at the end, ``predictions.csv``.
     reading : Reading, optional
         How DICOM studies are read, where their files leave a choice.
+    outputs : Outputs, optional
     on_study : callable
         Told each finding, how many studies are done and how many there are.
 
@@ -48,30 +58,70 @@ def predict_all(
     UserError
         If the model is not whole, the output is taken or the input holds no study; before predicting.
     """
-    require_new(out)
-    engine = OnnxEngine(model)
-    inputs: Sequence[StudyInput] = find_inputs(path, reading)
-    out.mkdir(parents=True, exist_ok=True)
-    findings: list[Finding] = []
-    for source in inputs:
-        findings.append(_predict_one(source, engine, out))
-        write_table(out / "predictions.csv", findings)
-        on_study(findings[-1], len(findings), len(inputs))
+    reading, outputs = reading or Reading(), outputs or Outputs()
+    if not (out / SETTINGS).is_file():
+        require_new(out)
+    engine = open_model(model)
+    with unpacked(path) as folder:
+        inputs = find_inputs(folder, reading, shown=path)
+        _claim(out, path, engine, reading, outputs)
+        findings: list[Finding] = []
+        try:
+            for source in inputs:
+                findings.append(predict_one(source, engine, out, outputs))
+                on_study(findings[-1], len(findings), len(inputs))
+        finally:
+            write_table(out / TABLE, findings)
     return findings, engine.card
 
 
-def _predict_one(source: StudyInput, engine: OnnxEngine, out: Path) -> Finding:
+def _claim(out: Path, path: Path, engine: Engine, reading: Reading, outputs: Outputs) -> None:
+    """Make the output folder, or check that it is of the same call, and clear what a killed one left."""
+    settings: dict[str, Any] = {
+        "notice": RESEARCH_USE,
+        "input": str(path.resolve()),
+        "models": [card.id for card in engine.members],
+        "reading": {**asdict(reading), "b_values": list(reading.b_values)},
+        "outputs": asdict(outputs),
+        "uteroseg": __version__,
+    }
+    if not (out / SETTINGS).is_file():
+        with staged_folder(out) as stage:
+            write_json(stage / SETTINGS, settings)
+        return
+    known = read_json(out / SETTINGS)
+    if other := [name for name in settings if known.get(name) != settings[name]]:
+        raise UserError(
+            f"{out} holds predictions of another call: its {' and '.join(other)} differ.",
+            expected="a folder that is new or empty, or that the same call left unfinished.",
+            fix="choose another folder, or move this one away.",
+        )
+    for unfinished in out.glob(".*"):
+        if unfinished.is_dir():
+            shutil.rmtree(unfinished)
+
+
+def predict_one(source: StudyInput, engine: Engine, out: Path, outputs: Outputs) -> Finding:
+    """Predict a study into ``out/<case>``, where that is not done yet; what fails is told by the Finding."""
+    folder = out / source.case
     try:
+        if (folder / RESULT).is_file():
+            return _finished(source, folder)
         study = source.load()
         prediction = predict_study(study, engine)
-        write_prediction(out / source.case, source, study, prediction, engine.card)
-    except UserError as error:
+        return Finding.of_result(write_prediction(folder, source, study, prediction, engine, outputs), source)
+    except (UserError, OSError) as error:
         return Finding(source.case, str(source.origin), error=str(error))
-    return Finding(
-        source.case,
-        str(source.origin),
-        volume_ml=prediction.volume_ml,
-        mean_adc=prediction.mean_adc,
-        expected_dsc=prediction.expected_dsc,
-        warnings=prediction.warnings,
-    )
+    except Exception as error:  # whatever one study of thousands does, the others are wanted
+        return Finding(source.case, str(source.origin), error=f"Unexpected {type(error).__name__}: {error}")
+
+
+def _finished(source: StudyInput, folder: Path) -> Finding:
+    result = read_json(folder / RESULT)
+    if result.get("input_sha256") != source.digest():
+        raise UserError(
+            f"{folder} is the prediction of other images than {source.origin} holds now.",
+            expected="the images as they were.",
+            fix=f"move {folder} away, and it is predicted again.",
+        )
+    return Finding.of_result(result, source)

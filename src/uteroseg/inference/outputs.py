@@ -1,22 +1,46 @@
-"""Write what was found: NIfTI, DICOM SEG, JSON and a picture for each study, and a table of all."""
+"""Write what was found: NIfTI, DICOM SEG and SR, JSON and a picture for each study, and a table of all."""
 
 from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from uteroseg import RESEARCH_USE, __version__
 from uteroseg.files import staged_folder, write_json, write_text
-from uteroseg.imaging.nifti import write_mask
+from uteroseg.imaging.nifti import write_image, write_mask
 from uteroseg.imaging.study import DwiStudy
+from uteroseg.inference.flags import Flag
 from uteroseg.inference.inputs import StudyInput
 from uteroseg.inference.overlay import overlay
 from uteroseg.inference.predict import Prediction
-from uteroseg.model.spec import ModelCard
+from uteroseg.model.ensemble import Engine
+
+if TYPE_CHECKING:
+    from uteroseg.dicom.seg import Site
+
+RESULT = "result.json"
+
+
+@dataclass(frozen=True)
+class Outputs:
+    """What is written besides what always is.
+
+    Parameters
+    ----------
+    probability : bool
+        The probability map.
+    keep_empty_frames : bool
+        Frames without tumour in the DICOM SEG.
+    """
+
+    probability: bool = False
+    keep_empty_frames: bool = False
 
 
 @dataclass(frozen=True)
@@ -26,67 +50,142 @@ class Finding:
     case: str
     origin: str
     volume_ml: float | None = None
+    maximum_diameter_mm: float | None = None
     mean_adc: float | None = None
     expected_dsc: float | None = None
     warnings: tuple[str, ...] = ()
+    flags: tuple[Flag, ...] = ()
     error: str = ""
+
+    @classmethod
+    def of_result(cls, result: Mapping[str, Any], source: StudyInput) -> Finding:
+        """What a study's ``result.json`` says."""
+        return cls(
+            source.case,
+            str(source.origin),
+            volume_ml=result["volume_ml"],
+            maximum_diameter_mm=result["maximum_diameter_mm"],
+            mean_adc=result["mean_adc"],
+            expected_dsc=result["expected_dsc"],
+            warnings=tuple(result["warnings"]),
+            flags=tuple(Flag(**flag) for flag in result["flags"]),
+        )
 
 
 def write_prediction(
-    folder: Path, source: StudyInput, study: DwiStudy, prediction: Prediction, card: ModelCard
-) -> None:
-    """Write one study's folder, whole or not at all: mask, DICOM SEG, ``result.json`` and ``overlay.png``.
+    folder: Path,
+    source: StudyInput,
+    study: DwiStudy,
+    prediction: Prediction,
+    engine: Engine,
+    outputs: Outputs,
+) -> dict[str, Any]:
+    """Write one study's folder, whole or not at all; give what its ``result.json`` says.
 
-    The DICOM SEG is written for studies that came as DICOM.
+    Mask, result and picture are always written; DICOM SEG and SR for studies that came as DICOM.
 
     Raises
     ------
     UserError
         If the folder holds something already.
     """
+    result = _result(source, study, prediction, engine)
     with staged_folder(folder) as stage:
         write_mask(stage / "mask.nii.gz", prediction.mask)
-        write_json(stage / "result.json", _result(source, study, prediction, card))
-        caption = f"{source.case} · tumour {prediction.volume_ml:.1f} mL · model {card.id}"
-        overlay(prediction.high_b, prediction.mask, caption=caption).save(stage / "overlay.png")
+        if outputs.probability:
+            probability = prediction.probability.astype(np.float32)
+            write_image(stage / "probability.nii.gz", probability, study.geometry)
+        write_json(stage / RESULT, result)
+        caption = f"{source.case} · tumour {prediction.volume_ml:.1f} mL · model {engine.card.id}"
+        picture = overlay(prediction.high_b, prediction.mask, caption=caption)
+        picture.save(stage / "overlay.png", compress_level=1)  # a tenth larger, in a third of the time
         if source.dicom is not None:
-            from uteroseg.dicom.seg import write_seg
+            _write_dicom(stage, source, prediction, engine, outputs)
+    return result
 
-            write_seg(
-                stage / "seg.dcm",
-                prediction.mask,
-                source.dicom,
-                algorithm_name=f"uteroseg model {card.id}",
-                algorithm_version=__version__,
-                reading=source.reading,
-            )
+
+def _write_dicom(
+    stage: Path, source: StudyInput, prediction: Prediction, engine: Engine, outputs: Outputs
+) -> None:
+    from uteroseg.dicom.seg import write_seg  # highdicom, only where it is needed
+    from uteroseg.dicom.sr import write_sr
+
+    assert source.dicom is not None
+    segmentation = write_seg(
+        stage / "seg.dcm",
+        prediction.mask,
+        source.dicom(),
+        algorithm_name=f"uteroseg model {engine.card.id}"[:64],
+        algorithm_version=__version__,
+        reading=source.reading,
+        site=_site(engine),
+        keep_empty_frames=outputs.keep_empty_frames,
+    )
+    write_sr(
+        stage / "sr.dcm",
+        segmentation,
+        volume_ml=prediction.volume_ml,
+        diameter_mm=prediction.diameter_mm,
+        adc=prediction.adc,
+    )
+
+
+def _site(engine: Engine) -> Site | None:
+    """Where the tumours were that the model learned from: the cervix is a part of the uterus."""
+    cohorts = {cohort for card in engine.members for cohort in card.training.cases}
+    if cohorts == {"cervical"}:
+        return "cervix"
+    return "uterus" if cohorts and cohorts <= {"cervical", "uterine"} else None
 
 
 def write_table(path: Path, findings: Iterable[Finding]) -> None:
     """Write ``predictions.csv``."""
     text = io.StringIO()
     table = csv.writer(text, lineterminator="\n")
-    header = ["case", "origin", "volume_ml", "mean_adc_1e-3_mm2_per_s", "expected_dsc", "warnings", "error"]
-    table.writerow(header)
+    table.writerow(
+        [
+            "case",
+            "origin",
+            "volume_ml",
+            "maximum_diameter_mm",
+            "mean_adc_1e-3_mm2_per_s",
+            "expected_dsc",
+            "flags",
+            "warnings",
+            "error",
+        ]
+    )
     for f in findings:
-        volume = "" if f.volume_ml is None else f"{f.volume_ml:.3f}"
-        adc = "" if f.mean_adc is None else f"{f.mean_adc:.4f}"
-        expected = "" if f.expected_dsc is None else f"{f.expected_dsc:.3f}"
-        table.writerow([f.case, f.origin, volume, adc, expected, " ".join(f.warnings), f.error])
+        numbers = [
+            "" if value is None else f"{value:.{digits}f}"
+            for value, digits in (
+                (f.volume_ml, 3),
+                (f.maximum_diameter_mm, 2),
+                (f.mean_adc, 4),
+                (f.expected_dsc, 3),
+            )
+        ]
+        flags = " ".join(dict.fromkeys(flag.name for flag in f.flags))
+        table.writerow([f.case, f.origin, *numbers, flags, " ".join(f.warnings), f.error])
     write_text(path, text.getvalue())
 
 
-def _result(source: StudyInput, study: DwiStudy, prediction: Prediction, card: ModelCard) -> dict[str, Any]:
+def _result(source: StudyInput, study: DwiStudy, prediction: Prediction, engine: Engine) -> dict[str, Any]:
     slices, rows, columns = study.geometry.shape
+    adc = {name: _rounded(value, 4) for name, value in asdict(prediction.adc).items()}
     return {
         "notice": RESEARCH_USE,
         "warnings": list(prediction.warnings),
+        "flags": [asdict(flag) for flag in prediction.flags],
         "case": source.case,
+        "input_sha256": source.digest(),
         "volume_ml": round(prediction.volume_ml, 3),
-        "mean_adc": None if prediction.mean_adc is None else round(prediction.mean_adc, 4),
+        "maximum_diameter_mm": round(prediction.diameter_mm, 2),
+        "mean_adc": adc["mean"],
         "mean_adc_unit": "10^-3 mm^2/s",
+        "adc": adc,
         "soft_dice": round(prediction.soft_dice, 4),
-        "expected_dsc": None if prediction.expected_dsc is None else round(prediction.expected_dsc, 4),
+        "expected_dsc": _rounded(prediction.expected_dsc, 4),
         "b_values": list(study.b_values),
         "b_value_source": study.acquisition.get("b_value_source"),
         "grid": {
@@ -96,6 +195,11 @@ def _result(source: StudyInput, study: DwiStudy, prediction: Prediction, card: M
             "spacing_mm": [round(mm, 4) for mm in study.geometry.spacing],
             "plane": study.geometry.plane,
         },
-        "model": card.describe(),
+        "model": engine.card.describe(),
+        **({"ensemble": [card.describe() for card in engine.members]} if len(engine.members) > 1 else {}),
         "software": {"uteroseg": __version__},
     }
+
+
+def _rounded(value: float | None, digits: int) -> float | None:
+    return None if value is None else round(value, digits)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 from PIL import Image, ImageDraw
-from scipy import ndimage
 
 from uteroseg import RESEARCH_USE
 from uteroseg.imaging.geometry import Array
@@ -72,11 +71,18 @@ def _tile(
     for data, colour in outlines:
         large = Image.fromarray(data.astype(np.uint8) * 255).resize(size, Image.Resampling.BILINEAR)
         inside = np.asarray(large) >= 128
-        pixels[inside & ~ndimage.binary_erosion(inside, iterations=1)] = colour
+        pixels[_outline(inside)] = colour
     tile = Image.new("RGB", (_TILE, _TILE))
     tile.paste(Image.fromarray(pixels), ((_TILE - size[0]) // 2, (_TILE - size[1]) // 2))
     ImageDraw.Draw(tile).text((6, 4), text, fill=(200, 200, 200))
     return tile
+
+
+def _outline(inside: Array) -> Array:
+    """Pixels of an area that have a neighbour, left, right, above or below, outside of it."""
+    around = np.pad(inside, 1)
+    enclosed = around[:-2, 1:-1] & around[2:, 1:-1] & around[1:-1, :-2] & around[1:-1, 2:]
+    return np.asarray(inside & ~enclosed)
 
 
 def _sheet(tiles: list[Image.Image], caption: str) -> Image.Image:

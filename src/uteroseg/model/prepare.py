@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import ndimage
 
 from uteroseg.errors import UserError
+from uteroseg.imaging.components import label_components
 from uteroseg.imaging.diffusion import DiffusionFit
 from uteroseg.imaging.geometry import Array, Geometry
-from uteroseg.imaging.measure import MM3_PER_ML
+from uteroseg.imaging.measure import MM3_PER_ML, bounding_box
 from uteroseg.imaging.quality import body_in
 from uteroseg.imaging.study import DwiStudy, Mask
 from uteroseg.imaging.view import View
@@ -22,6 +22,10 @@ SAME_B = 25.0
 """A measured image this near to b 1000 s/mm² is taken as it is."""
 MAX_ADC = 4.0
 """ADC above that of free water at body temperature (3.0) is noise; 10⁻³ mm²/s."""
+MIN_HIGH_B = 400.0
+"""With no image of at least this b-value (s/mm²), the one at b 1000 would be extrapolated from noise."""
+MAX_COARSER = 4.0
+"""How many times as large as the network's a study's pixels may be."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,6 +80,22 @@ def network_input(study: DwiStudy, spec: ModelSpec, fit: DiffusionFit | None = N
         If the study has one b-value only or no signal.
     """
     return normalise(raw_channels(study, spec, fit), spec)
+
+
+def require_fitting_grid(geometry: Geometry, spec: ModelSpec) -> None:
+    """Refuse a study whose pixels are too coarse for a model, or of which the network would see a scrap."""
+    _, *pixel_mm = geometry.spacing
+    field_mm = [n * mm for n, mm in zip(geometry.shape[1:], pixel_mm, strict=True)]
+    least_mm = min(spec.matrix) * spec.spacing_mm / MAX_COARSER
+    if max(pixel_mm) > MAX_COARSER * spec.spacing_mm or min(field_mm) < least_mm:
+        raise UserError(
+            f"The study's slices have {geometry.shape[1]} × {geometry.shape[2]} pixels of "
+            f"{pixel_mm[0]:.3g} × {pixel_mm[1]:.3g} mm.",
+            expected=f"pixels of at most {MAX_COARSER * spec.spacing_mm:g} mm, a field of view of at least "
+            f"{least_mm:g} mm; the model sees {spec.matrix[0]} × {spec.matrix[1]} pixels "
+            f"of {spec.spacing_mm:g} mm.",
+            fix="check the geometry of the images; was the right series sent?",
+        )
 
 
 def raw_channels(study: DwiStudy, spec: ModelSpec, fit: DiffusionFit | None = None) -> Array:
@@ -167,7 +187,13 @@ def body_of(study: DwiStudy) -> Array:
 
 
 def high_b_image(study: DwiStudy, fit: DiffusionFit) -> Array:
-    """The image at b 1000 s/mm²: measured, else computed from the fit."""
+    """The image at b 1000 s/mm²: measured, else computed from the fit; raises UserError without a high b."""
+    if study.b_values[-1] < MIN_HIGH_B:
+        raise UserError(
+            f"The study's b-values are {', '.join(f'{b:g}' for b in study.b_values)} s/mm²; none is high.",
+            expected=f"an image of at least b {MIN_HIGH_B:g}, best of b {HIGH_B:g} s/mm².",
+            fix="add the series with the high b-value of the same examination.",
+        )
     nearest = int(np.argmin([abs(b - HIGH_B) for b in study.b_values]))
     if abs(study.b_values[nearest] - HIGH_B) <= SAME_B:
         return np.asarray(study.signal[nearest])
@@ -198,11 +224,16 @@ def mask_from_output(probability: Array, geometry: Geometry, spec: ModelSpec) ->
         On the study's grid.
     """
     on_study = SliceGrid.between(geometry, spec).from_matrix(probability)
-    labels, count = ndimage.label(on_study >= spec.threshold, np.ones((3, 3, 3)))
-    sizes_ml = np.bincount(labels.ravel(), minlength=count + 1) * geometry.voxel_volume_mm3 / MM3_PER_ML
-    kept = sizes_ml >= spec.min_component_ml
-    kept[0] = False
-    return Mask(kept[labels], geometry), on_study
+    above = on_study >= spec.threshold
+    _drop_small(above[bounding_box(above)], geometry.voxel_volume_mm3 / MM3_PER_ML, spec.min_component_ml)
+    return Mask(above, geometry), on_study
+
+
+def _drop_small(mask: Array, voxel_ml: float, least_ml: float) -> None:
+    """Empty the components of a mask that are smaller, in place."""
+    labels, count = label_components(mask)
+    kept = np.bincount(labels.ravel(), minlength=count + 1) * voxel_ml >= least_ml
+    mask &= kept[labels]
 
 
 def _interpolation(size: int, spacing: float, new_size: int, new_spacing: float) -> Array:

@@ -12,7 +12,7 @@ from uteroseg.dataset.public.collections import Collection
 from uteroseg.dataset.public.download import ENDPOINT, download_series
 from uteroseg.dataset.public.index import IndexedSeries
 from uteroseg.dataset.public.selection import Selection, WantedStudy
-from uteroseg.dicom.assemble import Reading
+from uteroseg.dicom.choices import Reading
 from uteroseg.dicom.regions import Choice
 from uteroseg.errors import UserError
 from uteroseg.files import read_json, write_json
