@@ -107,14 +107,20 @@ def crossing(points: Array) -> Array | None:
         mm.
     """
     start, end = points, np.roll(points, -1, axis=0)
+    along = end - start
+    length = np.maximum(np.linalg.norm(along, axis=1), 1e-9)[:, None]
+    normals = np.column_stack([-along[:, 1], along[:, 0]]) / length
+    offsets = (normals * start).sum(axis=1)
     for first in range(0, len(points), _CHUNK):
         chunk = slice(first, first + _CHUNK)
-        ours, theirs = (
-            _sides(start[chunk], end[chunk], start, end),
-            _sides(start, end, start[chunk], end[chunk]),
-        )
-        for i, j in np.argwhere(ours & theirs.T):
-            one, other = sorted((int(i) + first, int(j)))
+        distances = normals[chunk] @ points.T - offsets[chunk, None]  # of all corners from a chunk's lines
+        ours, theirs = np.nonzero(_opposite(distances, np.roll(distances, -1, axis=1)))
+        ours += first
+        begins = (normals[theirs] * start[ours]).sum(axis=1) - offsets[theirs]
+        ends = (normals[theirs] * end[ours]).sum(axis=1) - offsets[theirs]
+        both = _opposite(begins, ends)
+        for i, j in zip(ours[both], theirs[both], strict=True):
+            one, other = sorted((int(i), int(j)))
             place = _meeting(start[one], end[one], start[other], end[other])
             loop = [place, *points[one + 1 : other + 1]]
             rest = [place, *points[other + 1 :], *points[: one + 1]]
@@ -164,16 +170,8 @@ def _cross(crossed: Array, points: Array) -> None:
     np.logical_xor.at(crossed, (at, pixel.clip(0, crossed.shape[1] - 1).astype(int)), True)
 
 
-def _sides(start: Array, end: Array, other_start: Array, other_end: Array) -> Array:
-    """Whether the ends of other segments lie on different sides of a segment, shape (segments, others)."""
-    along = end - start
-    length = np.maximum(np.linalg.norm(along, axis=1), 1e-9)[:, None]
-
-    def distance(points: Array) -> Array:
-        offset = points[None] - start[:, None]
-        return np.asarray((along[:, None, 0] * offset[..., 1] - along[:, None, 1] * offset[..., 0]) / length)
-
-    one, other = distance(other_start), distance(other_end)
+def _opposite(one: Array, other: Array) -> Array:
+    """Whether distances from a line are of different sides."""
     return np.asarray((np.minimum(one, other) < -_CROSSING_MM) & (np.maximum(one, other) > _CROSSING_MM))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Literal
 
 import numpy as np
 from scipy import ndimage
@@ -33,14 +34,7 @@ def resample_image(image: Array, source: Geometry, target: Geometry, *, outside:
     ndarray of float32, shape ``target.shape``
     """
     source_index = np.linalg.inv(source.affine) @ target.affine
-    resampled = ndimage.affine_transform(
-        np.asarray(image, np.float32),
-        source_index[:3, :3],
-        offset=source_index[:3, 3],
-        output_shape=target.shape,
-        order=1,
-        mode="nearest",
-    )
+    resampled = _interpolated(image, source_index, target.shape, mode="nearest")
     return np.where(_inside(source_index, source.shape, target.shape), resampled, np.float32(outside))
 
 
@@ -100,6 +94,22 @@ def volume_outside_ml(mask: Mask, target: Geometry) -> float:
 def transformed(mask: Mask, transform: Array) -> Mask:
     """The same mask elsewhere: its points (LPS, mm) taken through a transform, shape (4, 4)."""
     return replace(mask, geometry=Geometry(mask.geometry.shape, transform @ mask.geometry.affine))
+
+
+def _interpolated(
+    image: Array, source_index: Array, shape: tuple[int, ...], *, mode: Literal["nearest", "constant"]
+) -> Array:
+    """Linear interpolation, where ``source_index`` takes indices of the result to those of the image."""
+    return np.asarray(
+        ndimage.affine_transform(
+            np.asarray(image, np.float32),
+            source_index[:3, :3],
+            offset=source_index[:3, 3],
+            output_shape=shape,
+            order=1,
+            mode=mode,
+        )
+    )
 
 
 def _volume_inside_ml(mask: Mask, target: Geometry) -> float:
@@ -163,7 +173,7 @@ def _sub_grid(target: Geometry, box: tuple[slice, slice, slice]) -> tuple[Geomet
 def _filled(image: Array, source: Geometry, divided: tuple[Geometry, tuple[int, int, int]]) -> Array:
     """How much of each voxel an image fills: its mean over the voxel's parts."""
     fine, (a, b, c) = divided
-    values = resample_image(image, source, fine)
+    values = _interpolated(image, np.linalg.inv(source.affine) @ fine.affine, fine.shape, mode="constant")
     slices, rows, columns = fine.shape
     parts = values.reshape(slices // a, a, rows // b, b, columns // c, c)
     return np.asarray(parts.mean(axis=(1, 3, 5)).round(4))  # what is equal must stay so
