@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from uteroseg.imaging.geometry import Array
 from uteroseg.imaging.measure import mean_adc, volume_ml
 from uteroseg.imaging.study import DwiStudy, Mask
-from uteroseg.inference.flags import Flag, quality_flags
+from uteroseg.inference.flag import Flag
+from uteroseg.inference.flags import quality_flags
 from uteroseg.model.calibration import soft_dice
 from uteroseg.model.engine import OnnxEngine
 from uteroseg.model.prepare import high_b_image, mask_from_output, network_input
