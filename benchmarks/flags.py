@@ -25,7 +25,8 @@ from _corrupt import CORRUPTIONS, Corruption
 from uteroseg.dataset.layout import CaseId
 from uteroseg.dataset.store import Dataset
 from uteroseg.evaluation.metrics import dice
-from uteroseg.inference.flags import Flag, concerns
+from uteroseg.inference.flag import Flag
+from uteroseg.inference.flags import LIMIT, concerns
 from uteroseg.inference.predict import predict_study
 from uteroseg.model.engine import OnnxEngine
 
@@ -67,7 +68,7 @@ def main() -> None:
     curve = _curve(cases)
     result = {
         "patients": len(order),
-        "at_the_limit_in_use": _rates(cases, 1.0),
+        "at_the_limit_in_use": _rates(cases, LIMIT),
         "at_10_percent_false_alarms": _best(curve, "false_alarms"),
         "at_10_percent_false_alarms_corrupted_too": _best(curve, "false_alarms_corrupted_too"),
         "wanted": {"caught": WANTED_CAUGHT, "false_alarms": WANTED_FALSE_ALARMS},
@@ -126,14 +127,16 @@ def _best(curve: list[dict[str, float]], alarms: str) -> dict[str, float]:
 
 
 def _summary(cases: list[Case]) -> dict[str, object]:
-    names = Counter(n for case in cases for n in {flag.name for flag in case.concerns if flag.severity > 1})
+    names = Counter(
+        n for case in cases for n in {flag.name for flag in case.concerns if flag.severity > LIMIT}
+    )
     bad = [case for case in cases if case.dsc < BAD_DSC]
     return {
         "mean_dsc": round(float(np.mean([case.dsc for case in cases])), 4),
         "bad": len(bad),
-        "bad_flagged": sum(case.severity > 1 for case in bad),
+        "bad_flagged": sum(case.severity > LIMIT for case in bad),
         "good": len(cases) - len(bad),
-        "good_flagged": sum(case.severity > 1 for case in cases if case.dsc >= BAD_DSC),
+        "good_flagged": sum(case.severity > LIMIT for case in cases if case.dsc >= BAD_DSC),
         "flags": dict(names.most_common()),
     }
 
@@ -143,7 +146,7 @@ def _draw(curve: list[dict[str, float]], in_use: dict[str, float], path: Path) -
 
     figure, axes = plt.subplots(figsize=(5.2, 4.4), layout="constrained")
     axes.axhspan(WANTED_CAUGHT, 1, xmax=WANTED_FALSE_ALARMS, color="0.9", zorder=0)
-    axes.text(0.12, 0.93, "wanted", color="0.4", fontsize=9, va="center")
+    axes.text(0.01, 0.985, "wanted", color="0.3", fontsize=7, va="top")
     for alarms, label, colour in (
         ("false_alarms", "good masks of uncorrupted studies", "#c2187a"),
         ("false_alarms_corrupted_too", "good masks of all studies", "#00806e"),

@@ -25,7 +25,7 @@ def swapped(tmp_path):
 def test_a_flagged_study_is_told_everywhere_and_fails_where_that_is_asked(run, swapped, tiny_model, tmp_path):
     code, out, _ = run("predict", swapped, "-m", tiny_model, "-o", tmp_path / "a")
     assert code == 0
-    assert "\n  other-adc: The median ADC of the body is -" in out
+    assert "\n  other-adc: The median of the body's ADC is -" in out
     code, out, _ = run("predict", swapped, "-m", tiny_model, "-o", tmp_path / "b", "--strict", "--json")
     assert code == 3
     told = json.loads(out)["studies"][0]["flags"]

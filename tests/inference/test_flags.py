@@ -6,7 +6,8 @@ import pytest
 from tests import tiny
 from tests.grids import grid
 from uteroseg.imaging.study import Mask
-from uteroseg.inference.flags import CERTAIN, quality_flags
+from uteroseg.inference.flag import CERTAIN
+from uteroseg.inference.flags import quality_flags
 from uteroseg.model.calibration import Calibration
 from uteroseg.model.seen import describe_study, summarise_seen
 from uteroseg.model.spec import ModelCard, ModelSpec, TrainingRecord
@@ -147,7 +148,7 @@ def test_a_low_expected_dsc_is_said_after_the_models_calibration(card):
 
 
 def test_a_model_without_a_record_is_compared_with_what_there_is(card):
-    bare = card.training.model_copy(update={"seen": {}, "expected_dsc": None})
+    bare = card.training.model_copy(update={"seen": {}, "b_values": [], "expected_dsc": None})
     old = card.model_copy(update={"training": bare})
     study, mask = tiny.study(21)
     swapped = replace(study, signal=study.signal[::-1].copy())

@@ -3,42 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import replace
 
 from uteroseg.imaging.diffusion import DiffusionFit
 from uteroseg.imaging.study import DwiStudy, Mask
+from uteroseg.inference.flag import CERTAIN, Flag
 from uteroseg.inference.mask_shape import MaskShape, seen_by_network, shape_of
 from uteroseg.inference.unlike import unlike_training
 from uteroseg.model.seen import describe_study
 from uteroseg.model.spec import ModelCard
 
-CERTAIN = 3.0
-"""Severity of what is so or not, without a degree."""
+LIMIT = 1.0
+"""Concerns of a larger severity are flags."""
 LOW_DSC = 0.5
 TINY_ML = 1.0
 SCATTERED_SHARE = 0.3
 """Of the mask's volume that may lie outside its largest component."""
 CUT_SHARE = 0.5
 """Of a mask's largest area that may lie in the first or last slice: more, and the tumour goes on outside."""
-
-
-@dataclass(frozen=True)
-class Flag:
-    """A reason not to trust a prediction.
-
-    Parameters
-    ----------
-    name : str
-        Such as ``low-expected-dsc``.
-    why : str
-        What was found and what was expected, in words with numbers.
-    severity : float
-        How far past the limit: 1 is on it, 2 twice as far.
-    """
-
-    name: str
-    why: str
-    severity: float
 
 
 def quality_flags(
@@ -63,15 +45,16 @@ def quality_flags(
     list of Flag
         The most severe first.
     """
-    found = [flag for flag in concerns(study, fit, mask, soft_dice, card) if flag.severity > 1]
-    return sorted(found, key=lambda flag: -flag.severity)
+    found = [flag for flag in concerns(study, fit, mask, soft_dice, card) if flag.severity > LIMIT]
+    rounded = [replace(flag, severity=round(flag.severity, 4)) for flag in found]
+    return sorted(rounded, key=lambda flag: -flag.severity)
 
 
 def concerns(
     study: DwiStudy, fit: DiffusionFit, mask: Mask, soft_dice: float, card: ModelCard
 ) -> Iterator[Flag]:
     """Everything that is looked at, whether it is past its limit or not."""
-    yield from (Flag(*unlike) for unlike in unlike_training(describe_study(study, fit, mask), card))
+    yield from unlike_training(describe_study(study, fit, mask), card)
     yield _expected_dsc(soft_dice, card)
     if not mask.data.any():
         yield Flag("no-tumour", "No tumour was found; the model looks for one in every study.", CERTAIN)

@@ -15,7 +15,7 @@ from uteroseg import RESEARCH_USE, __version__
 from uteroseg.files import staged_folder, write_json, write_text
 from uteroseg.imaging.nifti import write_image, write_mask
 from uteroseg.imaging.study import DwiStudy
-from uteroseg.inference.flags import Flag
+from uteroseg.inference.flag import Flag
 from uteroseg.inference.inputs import StudyInput
 from uteroseg.inference.overlay import overlay
 from uteroseg.inference.predict import Prediction

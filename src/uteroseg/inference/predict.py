@@ -9,7 +9,8 @@ from pathlib import Path
 from uteroseg.imaging.geometry import Array
 from uteroseg.imaging.measure import AdcStatistics, adc_statistics, maximum_diameter_mm, volume_ml
 from uteroseg.imaging.study import DwiStudy, Mask
-from uteroseg.inference.flags import Flag, quality_flags
+from uteroseg.inference.flag import Flag
+from uteroseg.inference.flags import quality_flags
 from uteroseg.model.calibration import soft_dice
 from uteroseg.model.ensemble import Engine, open_model
 from uteroseg.model.prepare import high_b_image, mask_from_output, network_input, require_fitting_grid

@@ -6,11 +6,10 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from uteroseg.inference.flag import CERTAIN, Flag
 from uteroseg.model.seen import StudyStatistics
 from uteroseg.model.spec import Distribution, ModelCard
 
-OTHER_PLANE = 3.0
-"""Severity of a plane that the model does not know."""
 LOW_B_APART, HIGH_B_SHARE = 100.0, 0.6
 """How far the lowest b-value may lie above training's (s/mm²), and the highest below it (its share)."""
 PLAUSIBLE_ADC = (0.4, 2.2)
@@ -48,49 +47,50 @@ _NUMBERS = (
     _Number("slice_mm", "other-spacing", "The spacing of slices", "mm", tolerance=1.5),
     _Number("snr", "other-snr", "The signal-to-noise ratio"),
     _Number("high_b_ratio", "other-intensity", "The signal at b 1000 over that at the lowest b-value"),
-    _Number("adc_low", "other-adc", "The lowest 5 % of ADC in the body", _ADC, ratio=False, tolerance=0.2),
-    _Number("adc_median", "other-adc", "The median ADC of the body", _ADC, ratio=False, tolerance=0.2),
-    _Number("adc_high", "other-adc", "The highest 5 % of ADC in the body", _ADC, ratio=False, tolerance=0.2),
+    _Number("adc_low", "other-adc", "The 5 % quantile of the body's ADC", _ADC, ratio=False, tolerance=0.2),
+    _Number("adc_median", "other-adc", "The median of the body's ADC", _ADC, ratio=False, tolerance=0.2),
+    _Number("adc_high", "other-adc", "The 95 % quantile of the body's ADC", _ADC, ratio=False, tolerance=0.2),
     _Number("tumour_adc", "implausible-adc", "The median ADC in the mask", _ADC, ratio=False, tolerance=0.2),
     _Number("tumour_contrast", "implausible-signal", "The signal of the mask over the body's at b 1000"),
 )
 
 
-def unlike_training(study: StudyStatistics, card: ModelCard) -> Iterator[tuple[str, str, float]]:
-    """Compare a study with the training record of a model.
+def unlike_training(study: StudyStatistics, card: ModelCard) -> Iterator[Flag]:
+    """Compare a study, and the tumour found in it, with the training record of a model.
 
     Yields
     ------
-    flag, why : str
-    severity : float
-        Distance from training's median over the distance that is still expected.
+    Flag
+        For everything that the record holds; its severity is the distance from training's median over the
+        distance that is still expected.
     """
     if study.plane != card.spec.plane:
-        yield (
+        yield Flag(
             "other-plane",
             f"The study is {study.plane}; the model was trained on {card.spec.plane} slices.",
-            OTHER_PLANE,
+            CERTAIN,
         )
-    yield _b_values(study.b_values, card.training.b_values)
+    if card.training.b_values:
+        yield _b_values(study.b_values, card.training.b_values)
     for number in _NUMBERS:
         value, seen = getattr(study, number.name), card.training.seen.get(number.name)
         if value is not None and seen is not None:
-            yield number.flag, _why(number, value, seen), _severity(number, value, seen)
+            yield Flag(number.flag, _why(number, value, seen), _severity(number, value, seen))
     if study.tumour_adc is not None and "tumour_adc" not in card.training.seen:
         low, high = PLAUSIBLE_ADC
-        yield (
+        yield Flag(
             "implausible-adc",
             f"The median ADC in the mask is {study.tumour_adc:.3g} {_ADC}; {low} to {high} is plausible.",
             abs(study.tumour_adc - (low + high) / 2) / ((high - low) / 2),
         )
 
 
-def _b_values(found: list[float], seen: list[float]) -> tuple[str, str, float]:
+def _b_values(found: list[float], seen: list[float]) -> Flag:
     lowest, highest = min(seen), max(seen)
     severity = max((found[0] - lowest) / LOW_B_APART, HIGH_B_SHARE * highest / max(found[-1], 1e-6))
     listed, trained = (", ".join(f"{b:g}" for b in values) for values in (found, seen))
     why = f"The study has the b-values {listed} s/mm²; the model was trained on {trained}."
-    return "other-b-values", why, severity
+    return Flag("other-b-values", why, severity)
 
 
 def _why(number: _Number, value: float, seen: Distribution) -> str:

@@ -30,7 +30,7 @@ from uteroseg.network.save import load_network
 
 MONAI_VERSION = "1.6.1"
 """What bundles were run with, like these packages."""
-_PACKAGES = {"fire": "0.7.1", "nibabel": "5.4.2", "pytorch-ignite": "0.5.4", "scikit-image": "0.26.0"}
+_PACKAGES = {"fire": "0.7.1", "nibabel": "5.4.2", "pytorch-ignite": "0.5.5", "scikit-image": "0.26.0"}
 _CONFIG = "configs/inference.json"
 RUN = f"python -m monai.bundle run --config_file {_CONFIG} --dataset_dir INPUT --output_dir OUTPUT"
 
