@@ -20,20 +20,21 @@ import statistics
 import subprocess
 import sys
 import tempfile
-from importlib.util import find_spec
 from pathlib import Path
 
 from _common import default_data, machine, median_s, timed, versions
 
+_IS_LINUX = sys.platform == "linux"
 COMMAND = "from uteroseg.cli.main import main; main()"
 PEAK = """
-import resource, sys
+from pathlib import Path
 from uteroseg.cli.main import main
 try:
     main()
 except SystemExit as end:
     assert not end.code
-print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024))
+# not getrusage, which also counts what the process that started this one held
+print(next(line.split()[1] for line in Path("/proc/self/status").open() if line.startswith("VmHWM")))
 """
 
 
@@ -154,7 +155,7 @@ def _measure(path: Path, model: Path, root: Path, runs: int) -> dict[str, object
     return {
         "cold_s": round(median_s(cold, runs), 3),
         "warm_s": round(median_s(warm, runs), 3),
-        "peak_mb": round(int(cold(PEAK).splitlines()[-1]) / 1e6, 1) if find_spec("resource") else None,
+        "peak_mb": round(int(cold(PEAK).splitlines()[-1]) * 1024 / 1e6, 1) if _IS_LINUX else None,
         "network_s": round(median_s(lambda: engine.probability(slices), runs), 3),
         "signal": list(np.shape(study.signal)),
     }
