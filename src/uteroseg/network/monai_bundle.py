@@ -107,15 +107,7 @@ def inference_config(spec: ModelSpec) -> dict[str, Any]:
             connectivity=3,
             by_measure=True,
         ),
-        _use(
-            "SaveImaged",
-            keys="pred",
-            output_dir="@output_dir",
-            output_postfix="mask",
-            output_dtype="$numpy.uint8",
-            separate_folder=False,
-            resample=False,
-        ),
+        _use("scripts.monai_channels.SaveMaskd", output_dir="@output_dir"),
     ]
     return {
         "imports": ["$import glob", "$import numpy", "$import os", "$import torch"],

@@ -56,6 +56,29 @@ class DiffusionChannelsd:
         return {**data, "image": MetaTensor(chosen, meta=image.meta)}
 
 
+class SaveMaskd:
+    """Write ``pred`` as ``<image>_mask.nii.gz`` on the grid of the image.
+
+    Parameters
+    ----------
+    output_dir : str
+    """
+
+    def __init__(self, output_dir: str) -> None:
+        self.output_dir = Path(output_dir)
+
+    def __call__(self, data: dict[str, Any]) -> dict[str, Any]:
+        """Write the mask."""
+        import nibabel as nib
+
+        mask = data["pred"]
+        name = Path(str(mask.meta["filename_or_obj"])).name.removesuffix(".nii.gz")
+        self.output_dir.mkdir(parents=True, exist_ok=True)
+        image = nib.Nifti1Image(np.asarray(mask[0], np.uint8), np.asarray(mask.meta["original_affine"]))
+        nib.save(image, self.output_dir / f"{name}_mask.nii.gz")
+        return data
+
+
 def diffusion_channels(
     signal: Array, b_values: Array, *, high_b: float, same_b: float, max_adc: float, body_share: float
 ) -> dict[str, Array]:
