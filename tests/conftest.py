@@ -11,6 +11,12 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 REAL_DATA = Path(os.environ.get("UTEROSEG_TEST_DATA", Path(__file__).parents[2] / "shared" / "data"))
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the longest files, so that no process waits for the other at the end."""
+    longest = ("training/test_train", "training/test_killed", "experiment/", "cli/")
+    items.sort(key=lambda item: not any(name in item.nodeid for name in longest))
+
+
 @pytest.fixture(scope="session")
 def real_data() -> Path:
     """The folder of real scanner data, which is never part of the repository."""

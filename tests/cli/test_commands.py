@@ -235,7 +235,10 @@ def test_dicom_options_are_refused_where_the_input_is_not_dicom(run, tiny_cohort
 
 
 def test_predict_reads_dicom_as_it_is_told_to(run, tiny_model, tmp_path):
-    write_series(tmp_path / "in", Recipe((0, 400, 800)))[7].unlink()
+    def coarse(ds):
+        ds.PixelSpacing = [8, 8]  # so that so few pixels are a body
+
+    write_series(tmp_path / "in", Recipe((0, 400, 800), adjust=coarse))[7].unlink()
     code, _, _ = run("predict", tmp_path / "in", "-m", tiny_model, "-o", tmp_path / "refused")
     assert code == 2
     code, out, _ = run(

@@ -55,7 +55,13 @@ def test_the_demo_ends_with_a_report_in_which_more_cases_help(demo):
 @pytest.mark.timeout(700)
 def test_the_study_that_came_as_dicom_has_every_output(demo):
     (folder,) = [p for p in (demo[0] / "prediction").iterdir() if p.is_dir()]
-    assert {p.name for p in folder.iterdir()} == {"mask.nii.gz", "seg.dcm", "result.json", "overlay.png"}
+    assert {p.name for p in folder.iterdir()} == {
+        "mask.nii.gz",
+        "seg.dcm",
+        "sr.dcm",
+        "result.json",
+        "overlay.png",
+    }
     assert highdicom.seg.segread(folder / "seg.dcm").number_of_segments == 1
 
 

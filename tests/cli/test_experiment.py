@@ -46,5 +46,5 @@ def test_what_is_impossible_is_said_at_once(run, file, tmp_path):
     code, _, errors = run("experiment", file, "-o", tmp_path / "x", "--archive", tmp_path / "x.tar")
     assert (code, "ends in .zip" in errors) == (2, True)
     code, _, errors = run("experiment", "nothing", "-o", tmp_path / "x")
-    assert (code, "paper, quick, reduced" in errors) == (2, True)
+    assert (code, "paper, public, quick, reduced" in errors) == (2, True)
     assert not (tmp_path / "x").exists()

@@ -8,6 +8,8 @@ import sys
 import time
 from pathlib import Path
 
+import pytest
+
 from tests.experiment.small import config
 from uteroseg.experiment.config import save_config
 from uteroseg.results.experiment import read_experiment
@@ -23,6 +25,7 @@ sys.exit(len(outcome.failures))
 KILLS = 3
 
 
+@pytest.mark.slow
 def test_killed_three_times_the_table_is_the_same(finished, tiny_cohorts, tmp_path):
     save_config(config(tiny_cohorts.root), tmp_path / "e.yaml")
     command = [sys.executable, "-c", SCRIPT, str(tmp_path / "e.yaml"), str(tmp_path / "x")]

@@ -16,7 +16,7 @@ COARSE = Acquisition(name="coarse", matrix=(80, 80), spacing_mm=3.2, slices=18, 
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 def test_a_model_of_the_cervical_cohort_does_clearly_worse_on_the_uterine(tmp_path):
     root = tmp_path / "data"
     simulate_cohort(root, "cervical", cases=27, seed=5, acquisition=COARSE)

@@ -9,7 +9,7 @@ from scipy import ndimage
 from uteroseg.imaging.diffusion import fit_adc
 from uteroseg.phantom.acquisition import DEFAULT, Acquisition, Artefacts
 from uteroseg.phantom.anatomy import Layer
-from uteroseg.phantom.patient import _streams, simulate_patient
+from uteroseg.phantom.patient import simulate_patient, streams
 from uteroseg.phantom.scanner import (
     SUB_SLICES,
     blurred,
@@ -65,7 +65,7 @@ def test_the_adc_of_every_tissue_is_measured_back(scene, name):
 def test_the_adc_of_a_tumour_is_measured_back_from_a_whole_patient(cohort, index):
     clear = replace(DEFAULT, snr=1000, artefacts=Artefacts())
     patient = simulate_patient(cohort, index, seed=5, acquisition=clear)
-    drawn = draw_tissues(_streams(cohort, index, 5)[3])[patient.person.plan.histology]
+    drawn = draw_tissues(streams(cohort, index, 5)[3])[patient.person.plan.histology]
     inside = ndimage.binary_erosion(patient.mask.data, np.ones((1, 3, 3)), iterations=2)
     assert inside.sum() > 100
     assert np.median(patient.study.fit().adc[inside]) == pytest.approx(drawn.adc, rel=0.1)

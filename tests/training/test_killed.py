@@ -8,6 +8,7 @@ import sys
 import time
 from pathlib import Path
 
+import pytest
 import torch
 from safetensors.torch import load_file
 
@@ -26,7 +27,7 @@ train(
     ["cervical"],
     Path(sys.argv[2]),
     spec=ModelSpec(spacing_mm=4.0, matrix=(48, 48)),
-    recipe=Recipe(steps=25, batch_size=4),
+    recipe=Recipe(steps=14, batch_size=4),
     on_progress=lambda what, done, total, note: print(what, done, flush=True),
 )
 print("finished", flush=True)
@@ -55,12 +56,13 @@ def run_and_kill(root, folder, wait_for, delay):
     return any(line.startswith("finished") for line in lines)
 
 
+@pytest.mark.slow
 def test_killed_three_times_it_ends_as_if_it_had_not_been(tiny_cohorts, tmp_path):
     whole = begin(tiny_cohorts.root, tmp_path / "whole")
     assert "finished" in whole.communicate(timeout=200)[0]
     dice = random.Random(1)
     for kill in range(KILLS):
-        wait_for = f"training steps {dice.randint(6 * kill + 2, 6 * kill + 8)}"
+        wait_for = f"training steps {dice.randint(4 * kill + 2, 4 * kill + 4)}"
         assert not run_and_kill(tiny_cohorts.root, tmp_path / "killed", wait_for, dice.uniform(0, 0.2))
         assert not (tmp_path / "killed").exists()
     assert (tmp_path / "killed.training" / "checkpoint.pt").is_file()
