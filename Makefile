@@ -22,7 +22,8 @@ test: setup
 	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 test-slow: setup
-	$(BIN)/python -m pytest -m slow
+	$(BIN)/python -m pytest -m slow tests/cli  # the demo needs both cores
+	$(BIN)/python -m pytest -m slow -n 2 --dist loadfile --ignore tests/cli
 
 lint: setup
 	$(BIN)/ruff check .

@@ -30,11 +30,11 @@ def command(*arguments, timeout):
 @pytest.fixture(scope="module")
 def demo(tmp_path_factory):
     out = tmp_path_factory.mktemp("demo") / "demo"
-    return out, command("demo", "-o", out, timeout=650)
+    return out, command("demo", "-o", out, timeout=850)
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(700)
+@pytest.mark.timeout(900)
 def test_the_demo_ends_with_a_report_in_which_more_cases_help(demo):
     out, run = demo
     assert run.returncode == 0, run.stderr
@@ -52,7 +52,7 @@ def test_the_demo_ends_with_a_report_in_which_more_cases_help(demo):
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(700)
+@pytest.mark.timeout(900)
 def test_the_study_that_came_as_dicom_has_every_output(demo):
     (folder,) = [p for p in (demo[0] / "prediction").iterdir() if p.is_dir()]
     assert {p.name for p in folder.iterdir()} == {
@@ -66,7 +66,7 @@ def test_the_study_that_came_as_dicom_has_every_output(demo):
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(700)
+@pytest.mark.timeout(900)
 def test_the_demos_model_runs_through_on_a_real_patient(demo, real_data, tmp_path):
     (final,) = [r for r in read_experiment(demo[0]).runs if r.record.target_cases == 13]
     model = final.folder / "model"
@@ -83,7 +83,7 @@ def test_the_demos_model_runs_through_on_a_real_patient(demo, real_data, tmp_pat
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(700)
+@pytest.mark.timeout(900)
 def test_a_second_demo_makes_nothing_again(demo):
     out, _ = demo
     runs = {p: p.stat().st_mtime_ns for p in (out / "runs").rglob("*") if p.is_file()}

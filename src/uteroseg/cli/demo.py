@@ -88,7 +88,13 @@ def _config(seed: int) -> ExperimentConfig:
         sizes=TARGET_CASES,
         strategies=(strategy_named(STRATEGY),),
         seeds=(seed,),
-        budget=Budget(source_steps=TRAIN_STEPS, adapt_steps=ADAPT_STEPS),
+        budget=Budget(
+            source_steps=TRAIN_STEPS,
+            adapt_steps=ADAPT_STEPS,
+            batch_size=8,
+            source_learning_rate=4e-3,
+            adapt_learning_rate=2e-3,
+        ),
         keep_models=True,
     )
 
