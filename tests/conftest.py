@@ -13,7 +13,7 @@ REAL_DATA = Path(os.environ.get("UTEROSEG_TEST_DATA", Path(__file__).parents[2] 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Begin with the longest files, so that no process waits for the other at the end."""
-    longest = ("training/test_train", "training/test_killed", "experiment/", "cli/")
+    longest = ("training/test_train", "experiment/", "cli/")
     items.sort(key=lambda item: not any(name in item.nodeid for name in longest))
 
 

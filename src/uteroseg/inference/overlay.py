@@ -8,6 +8,7 @@ from PIL import Image, ImageDraw
 from uteroseg import RESEARCH_USE
 from uteroseg.imaging.geometry import Array
 from uteroseg.imaging.study import Mask
+from uteroseg.imaging.tile import outlined_tile, windowed
 from uteroseg.imaging.view import View
 
 PREDICTION_COLOUR = (224, 33, 138)
@@ -15,7 +16,6 @@ TRUTH_COLOUR = (0, 176, 155)
 _TILE = 300
 _COLUMNS = 3
 _BAR = 22
-_WINDOW_PERCENTILE = 99.7
 
 
 def overlay(
@@ -39,15 +39,16 @@ def overlay(
         In the usual view of the study's plane, with true proportions.
     """
     view = View.of(prediction.geometry)
-    level = max(float(np.percentile(high_b, _WINDOW_PERCENTILE)), 1e-6)
-    grey = np.clip(high_b / level, 0, 1) ** 0.8
+    grey = windowed(high_b, high_b)
     masks = [(truth, TRUTH_COLOUR), (prediction, PREDICTION_COLOUR)]
     drawn = [(mask.data, colour) for mask, colour in masks if mask is not None]
     chosen = _slices(np.any([data for data, _ in drawn], axis=0), tiles)
     pictures = []
     for number in chosen:
         outlines = [(view.turn(data[number]), colour) for data, colour in drawn]
-        pictures.append(_tile(view.turn(grey[number]), outlines, view.spacing_mm, f"slice {number + 1}"))
+        tile = outlined_tile(view.turn(grey[number]), outlines, view.spacing_mm, _TILE)
+        ImageDraw.Draw(tile).text((6, 4), f"slice {number + 1}", fill=(200, 200, 200))
+        pictures.append(tile)
     return _sheet(pictures, f"{caption} · {RESEARCH_USE}")
 
 
@@ -57,32 +58,6 @@ def _slices(foreground: Array, count: int) -> list[int]:
     if not area.any():
         return sorted({int(i) for i in np.linspace(0, len(area) - 1, count + 2)[1:-1]})
     return sorted(int(i) for i in np.argsort(-area, kind="stable")[:count] if area[i])
-
-
-def _tile(
-    grey: Array, outlines: list[tuple[Array, tuple[int, int, int]]], spacing: tuple[float, float], text: str
-) -> Image.Image:
-    """One slice, enlarged to a tile's width with square millimetres, outlines drawn one pixel wide."""
-    height_mm, width_mm = grey.shape[0] * spacing[0], grey.shape[1] * spacing[1]
-    factor = _TILE / max(height_mm, width_mm)
-    size = (round(width_mm * factor), round(height_mm * factor))
-    picture = Image.fromarray((grey * 255).astype(np.uint8)).resize(size, Image.Resampling.BICUBIC)
-    pixels = np.asarray(picture.convert("RGB")).copy()
-    for data, colour in outlines:
-        large = Image.fromarray(data.astype(np.uint8) * 255).resize(size, Image.Resampling.BILINEAR)
-        inside = np.asarray(large) >= 128
-        pixels[_outline(inside)] = colour
-    tile = Image.new("RGB", (_TILE, _TILE))
-    tile.paste(Image.fromarray(pixels), ((_TILE - size[0]) // 2, (_TILE - size[1]) // 2))
-    ImageDraw.Draw(tile).text((6, 4), text, fill=(200, 200, 200))
-    return tile
-
-
-def _outline(inside: Array) -> Array:
-    """Pixels of an area that have a neighbour, left, right, above or below, outside of it."""
-    around = np.pad(inside, 1)
-    enclosed = around[:-2, 1:-1] & around[2:, 1:-1] & around[1:-1, :-2] & around[1:-1, 2:]
-    return np.asarray(inside & ~enclosed)
 
 
 def _sheet(tiles: list[Image.Image], caption: str) -> Image.Image:

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import numpy as np
 from PIL import Image, ImageDraw
-from scipy import ndimage
 
 from uteroseg.dataset.check.images import CheckedImages
 from uteroseg.files import write_file
 from uteroseg.imaging.geometry import Array
+from uteroseg.imaging.tile import outlined_tile, windowed
 from uteroseg.imaging.view import View
 
 ROWS, COLUMNS = 6, 2
@@ -46,15 +46,19 @@ def strip(case: str, images: CheckedImages, mask: Array | None, checks: Sequence
     area = mask.sum(axis=(1, 2)) if mask is not None else np.zeros(1)
     number = int(np.argmax(area)) if area.any() else images.geometry.shape[0] // 2
     view = View.of(images.geometry)
-    outline = view.turn(mask[number]) if mask is not None else None
+    outlines = [(view.turn(mask[number]), _MASK)] if mask is not None else []
     for place, (image, text) in enumerate(
         (
-            (_windowed(images.signal[0], number), f"b {images.b_values[0]:g}, slice {number + 1}"),
-            (_windowed(images.signal[-1], number), f"b {images.b_values[-1]:g}"),
+            (
+                windowed(images.signal[0][number], images.signal[0]),
+                f"b {images.b_values[0]:g}, slice {number + 1}",
+            ),
+            (windowed(images.signal[-1][number], images.signal[-1]), f"b {images.b_values[-1]:g}"),
             (np.clip(images.adc[number] / _MAX_ADC, 0, 1), "ADC 0 to 3"),
         )
     ):
-        tile = _tile(view.turn(image), outline, view.spacing_mm, text)
+        tile = outlined_tile(view.turn(image), outlines, view.spacing_mm, _TILE)
+        ImageDraw.Draw(tile).text((5, 3), text, fill=_TEXT)
         picture.paste(tile, (place * _TILE, _BAR))
     return _png(picture)
 
@@ -83,28 +87,6 @@ def _write_sheet(page: Sequence[bytes], folder: Path, number: int) -> Path:
     path = folder / f"sheet-{number:03d}.png"
     write_file(path, lambda temporary: sheet.save(temporary, format="PNG"))
     return path
-
-
-def _windowed(image: Array, number: int) -> Array:
-    level = max(float(np.percentile(image, 99.7)), 1e-6)
-    return np.asarray(np.clip(image[number] / level, 0, 1) ** 0.8)
-
-
-def _tile(grey: Array, mask: Array | None, spacing: tuple[float, float], text: str) -> Image.Image:
-    """A slice with square millimetres and the mask's outline, one pixel wide."""
-    height_mm, width_mm = grey.shape[0] * spacing[0], grey.shape[1] * spacing[1]
-    factor = _TILE / max(height_mm, width_mm)
-    size = (max(1, round(width_mm * factor)), max(1, round(height_mm * factor)))
-    picture = Image.fromarray((grey * 255).astype(np.uint8)).resize(size, Image.Resampling.BICUBIC)
-    pixels = np.asarray(picture.convert("RGB")).copy()
-    if mask is not None:
-        large = Image.fromarray(mask.astype(np.uint8) * 255).resize(size, Image.Resampling.BILINEAR)
-        inside = np.asarray(large) >= 128
-        pixels[inside & ~ndimage.binary_erosion(inside)] = _MASK
-    tile = Image.new("RGB", (_TILE, _TILE))
-    tile.paste(Image.fromarray(pixels), ((_TILE - size[0]) // 2, (_TILE - size[1]) // 2))
-    ImageDraw.Draw(tile).text((5, 3), text, fill=_TEXT)
-    return tile
 
 
 def _png(picture: Image.Image) -> bytes:
