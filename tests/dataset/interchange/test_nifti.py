@@ -1,3 +1,5 @@
+import json
+
 import numpy as np
 import pytest
 
@@ -66,7 +68,10 @@ def test_a_mask_on_another_grid_arrives_where_the_table_says(tmp_path):
             HERE,
         )
         assert one.mask_ml is None
-        arrived = Dataset.open(tmp_path / named.replace("/", "_")).load_mask(two.case)
+        dataset = Dataset.open(tmp_path / named.replace("/", "_"))
+        sidecar = json.loads((dataset.root / two.case.annotation("json")).read_text())
+        assert (sidecar["annotation_source"], sidecar["volume_ml_outside"]) == ("another grid", 0)
+        arrived = dataset.load_mask(two.case)
         overlap = 2 * (arrived.data & mask.data).sum() / (arrived.data.sum() + mask.data.sum())
         assert overlap > 0.85
         assert arrived.geometry.difference(study.geometry, tolerance_mm=1e-3) is None

@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from uteroseg.dataset.annotate import Arrived
 from uteroseg.dataset.annotations import Annotation, Row
 from uteroseg.dataset.interchange.study import FileStudy, require_usable
 from uteroseg.dataset.study_files import read_study
@@ -15,7 +16,7 @@ from uteroseg.dicom.acquisition import acquisition_of_sidecar
 from uteroseg.dicom.annotation import read_annotation
 from uteroseg.errors import UserError
 from uteroseg.imaging.measure import volume_ml
-from uteroseg.imaging.resample import resample_mask
+from uteroseg.imaging.resample import resample_mask, volume_outside_ml
 from uteroseg.imaging.study import DwiStudy, Mask
 
 _ENDINGS = (".nii.gz", ".nii")
@@ -75,13 +76,13 @@ def _load(image: Path) -> DwiStudy:
 def _load_mask(annotation: Annotation, study: DwiStudy) -> tuple[Mask, Mapping[str, Any]]:
     """The annotation on the study's grid, with its sidecar."""
     drawn = read_annotation(annotation.mask, choice=annotation.choice)
-    mask = resample_mask(drawn, study.geometry)
-    return mask, {
-        "annotation_source": "another grid" if drawn.geometry.difference(study.geometry) else "DWI",
-        "volume_ml_as_drawn": round(volume_ml(drawn), 3),
-        "volume_ml": round(volume_ml(mask), 3),
-        "tool": "unknown",
-    }
+    arrived = Arrived(
+        resample_mask(drawn, study.geometry),
+        "another grid" if drawn.geometry.difference(study.geometry) else "DWI",
+        drawn_ml=volume_ml(drawn),
+        outside_ml=volume_outside_ml(drawn, study.geometry),
+    )
+    return arrived.mask, arrived.sidecar
 
 
 def _by_image(rows: Sequence[Row], images: Sequence[Path], source: Path) -> dict[Path, Annotation]:

@@ -1,0 +1,84 @@
+"""A batch of predictions that is killed at any moment goes on, and ends as if it had not been."""
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from tests import tiny
+from uteroseg.dataset.store import Dataset
+from uteroseg.inference.batch import SETTINGS, TABLE
+
+SCRIPT = """
+import sys
+from pathlib import Path
+from uteroseg.inference.batch import predict_all
+
+predict_all(
+    Path(sys.argv[1]),
+    Path(sys.argv[2]),
+    Path(sys.argv[3]),
+    on_study=lambda finding, done, total: print(done, finding.error, flush=True),
+)
+"""
+STUDIES, KILLS = 12, 3
+WHOLE = {"mask.nii.gz", "result.json", "overlay.png"}
+
+
+@pytest.fixture
+def many(tmp_path):
+    dataset = Dataset.open_or_create(tmp_path / "data")
+    for seed in range(STUDIES):
+        tiny.add(dataset, seed=seed + 1, with_mask=False)
+    return dataset.root
+
+
+def begin(*arguments):
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
+    command = [sys.executable, "-c", SCRIPT, *map(str, arguments)]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment)
+
+
+def kill_after(study, delay, *arguments):
+    """Begin, and kill a moment after a study is done."""
+    with begin(*arguments) as process:
+        for line in process.stdout:
+            if int(line.split()[0]) == study:
+                time.sleep(delay)
+                process.send_signal(signal.SIGKILL)
+                break
+    assert process.returncode == -signal.SIGKILL
+
+
+def contents(folder, names):
+    return {path.relative_to(folder): path.read_bytes() for path in folder.rglob("*") if path.name in names}
+
+
+@pytest.mark.slow
+def test_killed_three_times_it_ends_as_if_it_had_not_been(many, tiny_model, tmp_path):
+    whole, killed = tmp_path / "whole", tmp_path / "killed"
+    printed, _ = begin(many, tiny_model, whole).communicate(timeout=200)
+    assert printed.splitlines() == [f"{number} " for number in range(1, STUDIES + 1)]
+    dice = random.Random(1)
+    finished = {}
+    for kill in range(KILLS):
+        kill_after(3 * kill + dice.randint(1, 3), dice.uniform(0, 0.2), many, tiny_model, killed)
+        visible = [path for path in killed.iterdir() if not path.name.startswith(".")]
+        for folder in (path for path in visible if path.is_dir()):
+            assert {path.name for path in folder.iterdir()} == WHOLE  # whole or not there
+        stamps = {path: path.stat().st_mtime_ns for path in killed.glob("sub-*/mask.nii.gz")}
+        assert finished.items() <= stamps.items()  # nothing is predicted twice
+        finished = stamps
+    assert len(finished) >= 2 * KILLS
+    printed, _ = begin(many, tiny_model, killed).communicate(timeout=200)
+    assert printed.splitlines() == [f"{number} " for number in range(1, STUDIES + 1)]
+    assert {path.name for path in killed.iterdir()} == {path.name for path in whole.iterdir()}
+    assert not list(killed.glob(".*"))
+    # settings.json names what was asked for, and so is the same, as is all the rest
+    everything = WHOLE | {SETTINGS, TABLE}
+    assert contents(killed, everything) == contents(whole, everything)
