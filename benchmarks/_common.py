@@ -9,7 +9,10 @@ from collections.abc import Callable
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from time import perf_counter
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
+
+if TYPE_CHECKING:
+    from uteroseg.model.spec import TrainingRecord
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 T = TypeVar("T")
@@ -40,6 +43,26 @@ def versions(*packages: str) -> dict[str, str]:
         except PackageNotFoundError:
             found[package] = "not installed"
     return found
+
+
+def training_record(cohort: str, *, cases: int, steps: int, seed: int) -> TrainingRecord:
+    """The record of a model that is made to be measured; what it saw is not told."""
+    from uteroseg.model.spec import TrainingRecord
+
+    return TrainingRecord(
+        strategy="benchmark",
+        cases={cohort: cases},
+        virtual=True,
+        data_fingerprint="none",
+        seed=seed,
+        steps=steps,
+        batch_size=8,
+        seconds=0,
+        final_loss=0,
+        b_values=[0, 1000],
+        slice_spacing_mm=[4.5],
+        software={},
+    )
 
 
 def timed(work: Callable[[], T]) -> tuple[float, T]:

@@ -22,7 +22,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from _common import default_data, machine, median_s, timed, versions
+from _common import default_data, machine, median_s, timed, training_record, versions
 
 _IS_LINUX = sys.platform == "linux"
 COMMAND = "from uteroseg.cli.main import main; main()"
@@ -64,7 +64,7 @@ def _untrained(folder: Path) -> Path:
     """The default network with a head that finds little, as a trained one does."""
     import torch
 
-    from uteroseg.model.spec import ModelSpec, TrainingRecord
+    from uteroseg.model.spec import ModelSpec
     from uteroseg.network.deeplab import build_network
     from uteroseg.network.save import save_model
 
@@ -72,20 +72,7 @@ def _untrained(folder: Path) -> Path:
     network = build_network(spec, seed=1, imagenet=True)
     with torch.no_grad():
         network.get_submodule("segmentation_head")[0].bias -= 2
-    record = TrainingRecord(
-        strategy="none",
-        cases={"uterine": 0},
-        virtual=True,
-        data_fingerprint="none",
-        seed=1,
-        steps=0,
-        batch_size=1,
-        seconds=0,
-        final_loss=0,
-        b_values=[0, 1000],
-        slice_spacing_mm=[4.5],
-        software={},
-    )
+    record = training_record("uterine", cases=0, steps=0, seed=1)
     save_model(network, spec, record, folder)
     return folder
 

@@ -13,6 +13,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -61,7 +62,7 @@ def prepare_nnunet(out: Path, dataset: Dataset, python: Path, division: dict[str
         export_nnunet(dataset, out / "raw", number=NUMBER, name=NAME)
     plan = python.with_name("nnUNetv2_plan_and_preprocess" + python.suffix)
     command = [plan, "-d", NUMBER, "-c", "2d", "-np", THREADS, "-npfp", THREADS, "--verify_dataset_integrity"]
-    _run(command, env=_nnunet_environment(out))
+    _run(command, env=nnunet_environment(out))
     splits.write_text(json.dumps([division]), "utf-8")
 
 
@@ -69,7 +70,7 @@ def train_nnunet(out: Path, asked: argparse.Namespace) -> None:
     command = [asked.nnunet_python, HERE / "nnunet_timed_trainer.py", "--dataset", FOLDER]
     command += ["--minutes", asked.minutes, "--every", asked.every, "--schedule", asked.schedule]
     command += ["--seed", asked.seed, "--curve", out / "nnunet.jsonl"]
-    _run(command, env=_nnunet_environment(out))
+    _run(command, env=nnunet_environment(out))
 
 
 def curve(path: Path) -> tuple[list[dict[str, object]], dict[str, object], bool]:
@@ -101,7 +102,7 @@ def result(out: Path, asked: argparse.Namespace, division: dict[str, list[str]])
         "seed": asked.seed,
         "runs": 1,
         "machine": machine() | {"threads": int(THREADS)},
-        "versions": versions("uteroseg", "numpy", "torch") | _nnunet_versions(asked.nnunet_python),
+        "versions": versions("uteroseg", "numpy", "torch") | nnunet_versions(asked.nnunet_python),
     }
 
 
@@ -136,21 +137,23 @@ def main() -> None:
             with (out / "ours.jsonl").open("a", encoding="utf-8") as file:
                 file.write(json.dumps(point) + "\n")
 
-        train_ours(dataset, train, validation, asked.ours_minutes, seed=asked.seed, report=report)
+        shutil.rmtree(out / "model", ignore_errors=True)
+        minutes, model = asked.ours_minutes, out / "model"
+        train_ours(dataset, train, validation, minutes, seed=asked.seed, report=report, model=model)
         report({"finished": True})
     text = json.dumps(result(out, asked, division), indent=2)
     (out / "result.json").write_text(text + "\n", "utf-8")
     print(text)
 
 
-def _nnunet_environment(out: Path) -> dict[str, str]:
+def nnunet_environment(out: Path) -> dict[str, str]:
     folders = {f"nnUNet_{name}": str(out / name) for name in ("raw", "preprocessed", "results")}
     for folder in folders.values():
         Path(folder).mkdir(parents=True, exist_ok=True)
     return {**os.environ, **folders, "nnUNet_n_proc_DA": "1", "nnUNet_def_n_proc": THREADS}
 
 
-def _nnunet_versions(python: Path) -> dict[str, str]:
+def nnunet_versions(python: Path) -> dict[str, str]:
     code = "import json; from importlib.metadata import version as v; "
     code += "print(json.dumps({f'nnunet_{n}': v(n) for n in ('nnunetv2', 'torch', 'numpy')}))"
     return json.loads(subprocess.run([python, "-c", code], check=True, capture_output=True, text=True).stdout)

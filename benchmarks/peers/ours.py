@@ -8,11 +8,14 @@ from dataclasses import replace
 from pathlib import Path
 from time import perf_counter
 
+from _common import training_record
+
 from uteroseg.dataset.layout import CaseId
 from uteroseg.dataset.store import Dataset
 from uteroseg.model.spec import ModelSpec
 from uteroseg.network.deeplab import build_network
 from uteroseg.network.layers import expand_groups
+from uteroseg.network.save import save_model
 from uteroseg.training.data import load_training_data
 from uteroseg.training.fit import fit, make_fabric
 from uteroseg.training.recipe import Recipe
@@ -31,8 +34,11 @@ def train_ours(
     *,
     seed: int,
     report: Callable[[dict[str, object]], None],
+    model: Path,
 ) -> None:
-    """Train for so many minutes; ``report`` is told ``{"minutes", "iterations", "dsc"}`` at each validation.
+    """Train for so many minutes, then write the model.
+
+    ``report`` is told ``{"minutes", "iterations", "dsc"}`` at each validation.
 
     The recipe is that of ``uteroseg train``, with as many steps as a few steps' time says will fit into the
     minutes. Minutes count training alone (preparing the data of a step and the step itself), not validation.
@@ -82,6 +88,8 @@ def train_ours(
         return dsc
 
     train(replace(TRAIN, steps=steps, checks=CHECKS), validate)
+    record = training_record("cervical", cases=len(train_cases), steps=steps, seed=seed)
+    save_model(network, spec, record, model)
 
 
 class _Clock:
