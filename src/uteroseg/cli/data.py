@@ -1,25 +1,16 @@
-"""Verbs that make datasets: simulate, ingest, split."""
+"""Verbs that need no scanner files: simulate a dataset, split one by patient."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-from uteroseg.cli.annotating import Annotations, Pictures, Register, Roi, RoiColour, choice_of, mask_text
 from uteroseg.cli.console import Json, print_result, progress, warn
-from uteroseg.cli.reading import AdcBMin, Align, BValues, DropIncomplete, numbers_of, reading_of
+from uteroseg.cli.reading import numbers_of
 from uteroseg.errors import UserError
 
-if TYPE_CHECKING:
-    from uteroseg.dataset.annotate import Arrived
-    from uteroseg.dataset.ingest import Outcome
-    from uteroseg.dataset.layout import CaseId
-    from uteroseg.dicom.studies import FoundStudy, SeriesUse
-    from uteroseg.imaging.study import DwiStudy
-
-_NO_DIFFUSION = "its DICOM study has no diffusion series"
 DatasetFolder = Annotated[Path, typer.Argument(metavar="DATASET", help="A dataset (BIDS folder).")]
 
 
@@ -105,141 +96,6 @@ def simulate(
     print_result(values, text, as_json=json)
 
 
-def ingest(
-    source: Annotated[
-        Path,
-        typer.Argument(
-            metavar="SOURCE",
-            help="A folder or zip archive of DICOM files; a folder of NIfTI images with .bval; a dataset of "
-            "nnU-Net or the Medical Segmentation Decathlon.",
-        ),
-    ],
-    dataset: DatasetFolder,
-    cohort: Annotated[
-        str | None, typer.Option(help="Name of the cohort that these patients belong to.")
-    ] = None,
-    annotations: Annotations = None,
-    roi: Roi = None,
-    roi_colour: RoiColour = None,
-    register: Register = False,
-    pictures: Pictures = None,
-    label: Annotated[
-        str | None, typer.Option(help="nnU-Net, Decathlon: the tumour's label, where there are several.")
-    ] = None,
-    b_values: BValues = None,
-    drop_incomplete: DropIncomplete = False,
-    align: Align = False,
-    adc_b_min: AdcBMin = 0.0,
-    link: Annotated[
-        Path | None,
-        typer.Option(help="Table (CSV), outside the dataset, to say which case is which patient and study."),
-    ] = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be used and why.")] = False,
-    json: Json = False,
-) -> None:
-    """Turn scanner files, NIfTI images or nnU-Net's data into a dataset, or add to one."""
-    from collections import Counter
-
-    from uteroseg.cli.interchange import ingest_images, kind_of, no_cohort
-    from uteroseg.dataset.ingest import find, preview
-    from uteroseg.dataset.ingest import ingest as run
-    from uteroseg.dataset.matching import match
-    from uteroseg.dicom.archive import unpacked
-    from uteroseg.dicom.choices import Reading
-    from uteroseg.dicom.studies import SeriesUse
-
-    reading = reading_of(b_values, drop_incomplete, align, adc_b_min)
-    choice = choice_of(roi, roi_colour)
-    if (kind := kind_of(source)) != "dicom":
-        of_dicom = (link, roi, roi_colour, pictures) != (None,) * 4 or register
-        if of_dicom or reading != Reading(adc_b_min=adc_b_min):
-            raise UserError(
-                f"{source} does not hold DICOM files.",
-                expected="DICOM, where it is to be said how its files are read, linked or matched.",
-                fix="leave out --b-values, --drop-incomplete, --align, --link, --roi, --roi-colour, "
-                "--register and --pictures.",
-            )
-        ingest_images(
-            kind,
-            source,
-            dataset,
-            cohort=cohort,
-            annotations=annotations,
-            label=label,
-            adc_b_min=adc_b_min,
-            dry_run=dry_run,
-            json=json,
-        )
-        return
-    if label is not None:
-        raise UserError(
-            f"--label is {label!r}, and {source} holds neither nnU-Net's nor Decathlon data.",
-            expected="the label of a mask in the annotation table.",
-            fix="leave out --label.",
-        )
-    if cohort is None:
-        raise no_cohort()
-    unused: list[UserError] = []
-    if dry_run:
-        with unpacked(source) as folder:
-            studies, scan = find(folder)
-            matches = match(annotations, studies, folder, choice) if annotations else None
-            outcomes = [preview(study, reading, matches) for study in studies]
-            unused += matches.unused if matches else ()
-        examined = {use.series for study in studies for use in study.uses}
-        spare = [SeriesUse(s, False, _NO_DIFFUSION) for s in scan.series if s not in examined]
-        unreadable = [{"file": str(f.path), "reason": f.reason} for f in scan.skipped]
-        lines = [f"{_found_text(outcome.found)}\n  {outcome_text(outcome)}" for outcome in outcomes]
-        lines += [*map(_use_text, spare), *(f"unreadable: {f['file']}: {f['reason']}" for f in unreadable)]
-        lines += [f"UNUSED   {error}" for error in unused]
-        values = {
-            "studies": [{**_found_json(o.found), **outcome_json(o)} for o in outcomes],
-            "other_series": [_use_json(use) for use in spare],
-            "unreadable": unreadable,
-            "unused_annotations": [str(error) for error in unused],
-        }
-        print_result(values, "\n".join(lines), as_json=json)
-        if unused or any(outcome.status == "failed" for outcome in outcomes):
-            raise typer.Exit(2)
-        return
-
-    def draw(case: CaseId, study: DwiStudy, arrived: Arrived) -> None:
-        if pictures:
-            from uteroseg.inference.contact_sheet import write_sheet
-
-            write_sheet(pictures / f"{case}.png", str(case), study, arrived)
-
-    with unpacked(source) as folder, progress() as update:
-        outcomes = run(
-            folder,
-            dataset,
-            cohort=cohort,
-            annotations=annotations,
-            choice=choice,
-            register=register,
-            reading=reading,
-            link=link,
-            on_study=lambda done, total: update("studies", done, total, ""),
-            on_mask=draw,
-            on_unused=unused.append,
-        )
-    counts = Counter(outcome.status for outcome in outcomes)
-    values = {
-        "studies": [outcome_json(outcome) for outcome in outcomes],
-        "unused_annotations": [str(error) for error in unused],
-    }
-    lines = [outcome_text(outcome) for outcome in outcomes]
-    lines += [f"UNUSED   {error}" for error in unused]
-    lines.append(f"{dataset}: " + ", ".join(f"{number} {status}" for status, number in counts.items()))
-    print_result(values, "\n".join(lines), as_json=json)
-    if counts["failed"]:
-        warn(f"{counts['failed']} of {len(outcomes)} studies could not be ingested.")
-    if unused:
-        warn(f"{len(unused)} annotation files belong to no study.")
-    if counts["failed"] or unused:
-        raise typer.Exit(2)
-
-
 def split(
     dataset: DatasetFolder,
     test: Annotated[float, typer.Option(help="Share of patients to keep for testing.")] = 0.2,
@@ -271,72 +127,3 @@ def _share(text: str, option: str) -> float:
         raise UserError(
             f"{option} is {text!r}.", expected="a share such as 10% or 0.1.", fix=f"correct {option}."
         ) from None
-
-
-def _found_json(study: FoundStudy) -> dict[str, object]:
-    return {
-        "folder": str(study.folder),
-        "study_uid": study.study_uid,
-        "series": [_use_json(use) for use in study.uses],
-    }
-
-
-def _use_json(use: SeriesUse) -> dict[str, object]:
-    return {
-        "number": use.series.number,
-        "description": use.series.description,
-        "kind": use.series.kind.value,
-        "files": len(use.series.files),
-        "used": use.used,
-        "reason": use.reason,
-    }
-
-
-def _found_text(study: FoundStudy) -> str:
-    title = f"Diffusion study in {study.folder}, StudyInstanceUID {study.study_uid}"
-    return "\n".join([title, *map(_use_text, study.uses)])
-
-
-def _use_text(use: SeriesUse) -> str:
-    mark = "used    " if use.used else "not used"
-    return f"  {mark}  {use.series.name}, {len(use.series.files)} files: {use.reason}"
-
-
-def outcome_json(outcome: Outcome) -> dict[str, object]:
-    """What became of a study, for a machine."""
-    return {
-        "folder": str(outcome.found.folder),
-        "status": outcome.status,
-        "case": str(outcome.case) if outcome.case else None,
-        "b_values": list(outcome.b_values),
-        "b_value_source": outcome.b_value_source,
-        "annotation": str(outcome.annotation) if outcome.annotation else None,
-        "annotation_source": outcome.annotation_source or None,
-        "mask_ml": outcome.mask_ml,
-        "outside_ml": outcome.outside_ml,
-        "registration": outcome.registration,
-        "left_out": list(outcome.left_out),
-        "error": outcome.error,
-    }
-
-
-def outcome_text(outcome: Outcome) -> str:
-    """What became of a study, for a person."""
-    folder = outcome.found.folder
-    if outcome.status == "failed":
-        return f"FAILED   {folder}: {outcome.error}"
-    if outcome.status == "present":
-        return f"present  {outcome.case} is the study in {folder} already"
-    b_values = ", ".join(f"{b:g}" for b in outcome.b_values)
-    case = f"{outcome.case} from {folder}" if outcome.case else f"{folder}"
-    parts = [
-        f"b {b_values} s/mm² (read from {outcome.b_value_source})",
-        f"{'with' if outcome.found.adc else 'without'} scanner ADC",
-    ]
-    if outcome.case:
-        parts.append(mask_text(outcome))
-    elif outcome.annotation:
-        parts.append(f"mask from {outcome.annotation}")
-    if outcome.left_out:
-        parts.append(f"left out {', '.join(outcome.left_out)}")
-    return f"{outcome.status:8} {case}: {', '.join(parts)}"

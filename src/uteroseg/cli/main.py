@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from uteroseg import RESEARCH_USE, __version__
-from uteroseg.cli import check, data, demo, experiment, export, predict, public, results, training
+from uteroseg.cli import check, data, demo, experiment, export, ingest, predict, public, results, training
 from uteroseg.cli.console import print_error
 from uteroseg.errors import UserError
 
@@ -40,7 +40,7 @@ def _options(
 for verb in (
     demo.demo,
     data.simulate,
-    data.ingest,
+    ingest.ingest,
     data.split,
     check.check,
     check.info,

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from uteroseg.cli.console import Json, print_result, progress, warn
-from uteroseg.cli.data import DatasetFolder, outcome_json, outcome_text
+from uteroseg.cli.data import DatasetFolder
+from uteroseg.cli.outcomes import outcome_json, outcome_text
 
 if TYPE_CHECKING:
     from uteroseg.dataset.public.collections import Collection
