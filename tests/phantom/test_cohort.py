@@ -15,7 +15,7 @@ from uteroseg.dataset.store import Dataset
 from uteroseg.errors import UserError
 from uteroseg.evaluation.metrics import dice
 from uteroseg.phantom.acquisition import Acquisition
-from uteroseg.phantom.cohort import Settings, simulate_cohort
+from uteroseg.phantom.cohort import simulate_cohort
 
 TINY = Acquisition(name="tiny", matrix=(48, 48), spacing_mm=5, slices=10, slice_mm=8)
 
@@ -83,20 +83,6 @@ def test_the_same_patient_on_another_scanner_is_another_study_of_hers(tmp_path):
     dataset = Dataset.open(tmp_path / "d")
     assert len(dataset.participants) == 2
     assert len(dataset.cases()) == 6
-
-
-def test_every_setting_that_changes_a_study_changes_its_key():
-    settings = [
-        Settings("uterine", 1),
-        Settings("uterine", 2),
-        Settings("cervical", 1),
-        Settings("uterine", 1, TINY),
-        Settings("uterine", 1, Acquisition(snr=20)),
-        Settings("uterine", 1, Acquisition(b_values=(0, 500, 1000))),
-        Settings("uterine", 1, randomise=True),
-        Settings("uterine", 1, tumour_free=0.99),
-    ]
-    assert len({one.study_key(9) for one in settings}) == len(settings)
 
 
 def test_a_second_reader_can_join_later_but_not_as_somebody_else(tmp_path):
