@@ -2,8 +2,9 @@
 
     python benchmarks/predict.py > predict.json
 
-``cold_s`` is the whole command in a process of its own, ``warm_s`` later studies of one process,
-``network_s`` the network alone on the study's slices, ``peak_mb`` the most memory of a cold process;
+``cold_s`` is the whole command in a process of its own, ``bare_s`` in turn with it a script (``_bare.py``)
+that reads, runs the network, writes mask and SEG, and does nothing else. ``warm_s`` are later studies of one
+process, ``network_s`` the network alone on the study's slices, ``peak_mb`` the most memory of a cold process;
 medians of ``runs`` in a warm file cache. ``nifti`` is NIfTI to every output that NIfTI has (20 slices of
 128 × 128); ``dicom_small`` DICOM to every output, SEG and SR among them (a PROSTATEx study where the test
 data are at hand); ``dicom_large`` the same for a virtual study of 24 slices of 256 × 256. ``floor_s`` is
@@ -24,6 +25,7 @@ from pathlib import Path
 
 from _common import default_data, machine, median_s, timed, training_record, versions
 
+BARE = Path(__file__).with_name("_bare.py")
 _IS_LINUX = sys.platform == "linux"
 COMMAND = "from uteroseg.cli.main import main; main()"
 PEAK = """
@@ -128,6 +130,11 @@ def _measure(path: Path, model: Path, root: Path, runs: int) -> dict[str, object
             command = [sys.executable, "-c", code, "predict", str(path), "-m", str(model), "-o", out]
             return subprocess.run(command, capture_output=True, check=True, text=True).stdout
 
+    def bare() -> None:
+        with tempfile.TemporaryDirectory(dir=root) as out:
+            command = [sys.executable, BARE, path, model, out]
+            subprocess.run([str(part) for part in command], capture_output=True, check=True)
+
     engine = open_model(model)
 
     def warm() -> None:
@@ -136,11 +143,13 @@ def _measure(path: Path, model: Path, root: Path, runs: int) -> dict[str, object
                 finding = predict_one(source, engine, Path(out), Outputs())
                 assert not finding.error, finding.error
 
-    cold(), warm()
+    cold(), warm(), bare()
     study = find_inputs(path)[0].load()
     slices = network_input(study, engine.card.spec)
+    colds, bares = zip(*[(timed(cold)[0], timed(bare)[0]) for _ in range(runs)], strict=True)
     return {
-        "cold_s": round(median_s(cold, runs), 3),
+        "cold_s": round(statistics.median(colds), 3),
+        "bare_s": round(statistics.median(bares), 3),
         "warm_s": round(median_s(warm, runs), 3),
         "peak_mb": round(int(cold(PEAK).splitlines()[-1]) * 1024 / 1e6, 1) if _IS_LINUX else None,
         "network_s": round(median_s(lambda: engine.probability(slices), runs), 3),
