@@ -3,7 +3,7 @@
     python benchmarks/reliability/kill_experiment.py --kills 20 --seed 1 > kill_experiment.json
 
 The experiment is a small one on virtual patients: a source model and three adaptations at two sizes, three
-seeds. It is begun again after every kill, at a random moment of its first fifth (of what it takes when left
+seeds. It is begun again after every kill, at a random moment of its first quarter (of what it takes when left
 alone), so that kills come before, in and after runs; in the end it is left to finish. Ends with 1 if the
 table differs, a run failed, or anything half-written is left behind.
 """
@@ -66,7 +66,7 @@ def main() -> int:
         kills = []
         while len(kills) < chosen.kills:
             process = _begin(root, root / "killed")
-            wait = random.uniform(0, alone_s / 5)
+            wait = random.uniform(0, alone_s / 4)
             time.sleep(wait)
             if process.poll() is not None:
                 break
