@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 T = TypeVar("T")
+COMMAND = "from uteroseg.cli.main import main; main()"
+"""What the command ``uteroseg`` runs, for ``python -c``."""
 
 
 def default_data() -> Path:

@@ -18,7 +18,7 @@ import tempfile
 from importlib.util import find_spec
 from pathlib import Path
 
-from _common import default_data, machine, median_s, timed, versions
+from _common import COMMAND, default_data, machine, median_s, timed, versions
 
 TREE = 10_000
 FOLDERS = ("prostatex/0000/dwi", "prostatex/0000/adc", "prostatex/0001/dwi", "canon_galan/classic")
@@ -102,8 +102,9 @@ def _cold_start(study: Path, runs: int) -> dict[str, float]:
     def command() -> None:
         with tempfile.TemporaryDirectory() as folder:
             target = Path(folder) / "dataset"
-            code = "from uteroseg.cli.main import main; main()"
-            _quietly([sys.executable, "-c", code, "ingest", str(study), str(target), "--cohort", "benchmark"])
+            _quietly(
+                [sys.executable, "-c", COMMAND, "ingest", str(study), str(target), "--cohort", "benchmark"]
+            )
 
     whole = median_s(command, runs)
     (found,) = find_studies(scan_folder(study))

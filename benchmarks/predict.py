@@ -23,11 +23,10 @@ import sys
 import tempfile
 from pathlib import Path
 
-from _common import default_data, machine, median_s, timed, training_record, versions
+from _common import COMMAND, default_data, machine, median_s, timed, training_record, versions
 
 BARE = Path(__file__).with_name("_bare.py")
 _IS_LINUX = sys.platform == "linux"
-COMMAND = "from uteroseg.cli.main import main; main()"
 PEAK = """
 from pathlib import Path
 from uteroseg.cli.main import main

@@ -23,7 +23,7 @@ import tempfile
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-from _common import machine, median_s, timed, versions
+from _common import COMMAND, machine, median_s, timed, versions
 from nnunet_training import FOLDER, NUMBER, THREADS, nnunet_environment, nnunet_versions
 
 from uteroseg.dataset.layout import CaseId
@@ -67,7 +67,7 @@ def main() -> None:
         "times_faster_cold": round(best / ours["cold_s"], 1),
         "times_faster_warm": round(min(nnunet["warm_s"].values()) / ours["warm_s"], 1),
         "training_minutes": {name: trained[name][-1]["minutes"] for name in ("nnunet", "ours")},
-        "study": list(dataset.load_study(dataset.cases()[0]).geometry.shape),
+        "study": list(dataset.load_study(CaseId.parse(names[0])).geometry.shape),
         "validation_cases": len(names),
         "virtual_patients": True,
         "runs": asked.runs,
@@ -109,11 +109,10 @@ def measure_nnunet(
 
 def measure_ours(out: Path, root: Path, dataset: Dataset, names: list[str], runs: int) -> dict[str, object]:
     studies = {name: dataset.root / CaseId.parse(name).dwi("nii.gz") for name in names}
-    program = "from uteroseg.cli.main import main; main()"
 
     def predict(study: Path, masks: Path) -> None:
         shutil.rmtree(masks, ignore_errors=True)
-        _run([sys.executable, "-c", program, "predict", study, "-m", out / "model", "-o", masks], None)
+        _run([sys.executable, "-c", COMMAND, "predict", study, "-m", out / "model", "-o", masks], None)
 
     cold = median_s(lambda: predict(studies[names[0]], root / "ours"), runs)
     engine, times, found = open_model(out / "model"), [], {}
