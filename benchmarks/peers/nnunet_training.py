@@ -31,6 +31,7 @@ from uteroseg.dataset.layout import CaseId  # noqa: E402
 from uteroseg.dataset.split import assign_splits  # noqa: E402
 from uteroseg.dataset.store import Dataset  # noqa: E402
 from uteroseg.model.nnunet import export_nnunet  # noqa: E402
+from uteroseg.model.spec import ModelSpec  # noqa: E402
 from uteroseg.phantom.cohort import simulate_cohort  # noqa: E402
 
 NUMBER, NAME = 501, "Pelvis"
@@ -113,6 +114,8 @@ def main() -> None:
     )
     options.add_argument("--minutes", type=float, default=60, help="nnU-Net's training minutes")
     options.add_argument("--ours-minutes", type=float, default=6, help="our training minutes")
+    options.add_argument("--spacing", type=float, default=2.5, help="of our network's pixels, mm")
+    options.add_argument("--matrix", type=int, default=96, help="our network's rows and columns")
     options.add_argument("--every", type=float, default=5, help="nnU-Net's minutes between validations")
     options.add_argument(
         "--schedule", choices=["budget", "stock"], default="budget", help="its learning rate"
@@ -139,7 +142,10 @@ def main() -> None:
 
         shutil.rmtree(out / "model", ignore_errors=True)
         minutes, model = asked.ours_minutes, out / "model"
-        train_ours(dataset, train, validation, minutes, seed=asked.seed, report=report, model=model)
+        spec = ModelSpec(spacing_mm=asked.spacing, matrix=(asked.matrix, asked.matrix))
+        train_ours(
+            dataset, train, validation, minutes, spec=spec, seed=asked.seed, report=report, model=model
+        )
         report({"finished": True})
     text = json.dumps(result(out, asked, division), indent=2)
     (out / "result.json").write_text(text + "\n", "utf-8")

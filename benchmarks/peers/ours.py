@@ -32,6 +32,7 @@ def train_ours(
     validation_cases: Sequence[CaseId],
     minutes: float,
     *,
+    spec: ModelSpec,
     seed: int,
     report: Callable[[dict[str, object]], None],
     model: Path,
@@ -44,7 +45,6 @@ def train_ours(
     minutes. Minutes count training alone (preparing the data of a step and the step itself), not validation.
     ``dsc`` is the validation cases' mean of `uteroseg.evaluation.metrics.dice` on the studies' own grids.
     """
-    spec = ModelSpec()
     data = load_training_data([(dataset, train_cases, 1.0)], spec)
     validation = Validation(dataset, validation_cases, spec)
     clock = _Clock()
@@ -75,6 +75,7 @@ def train_ours(
             "seconds_per_step": round(per_step, 3),
             "steps": steps,
             "matrix": spec.matrix,
+            "spacing_mm": spec.spacing_mm,
             "encoder": spec.encoder,
         }
     )

@@ -33,7 +33,7 @@ def over_cores(
         yield from map(make, items)
         return
     spawn = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(workers, mp_context=spawn, initializer=_end_with_parent) as pool:
+    with ProcessPoolExecutor(workers, mp_context=spawn, initializer=end_with_parent) as pool:
         pending: deque[Future[Result]] = deque()
         try:
             for item in items:
@@ -47,7 +47,7 @@ def over_cores(
                 future.cancel()
 
 
-def _end_with_parent() -> None:
+def end_with_parent() -> None:
     """Leave as soon as the parent is gone: a killed run must not leave processes that wait for work."""
     parent = multiprocessing.parent_process()
     if parent is not None:

@@ -160,6 +160,16 @@ def test_train_adapt_predict_evaluate_in_a_row(run, tiny_cohorts, tmp_path):
     }
 
 
+def test_what_the_network_sees_can_be_finer(run, tiny_cohorts, tmp_path):
+    train = ("train", tiny_cohorts.root, "--cohort", "cervical", "--steps", 2, "-o", tmp_path / "m")
+    refused(run(*train, "--spacing", 4, "--matrix", 50, 64), "on 50 × 64 pixels")
+    assert not (tmp_path / "m").exists()
+    code, _, _ = run(*train, "--spacing", 4, "--matrix", 48, 64)
+    assert code == 0
+    spec = json.loads((tmp_path / "m" / "model.json").read_text("utf-8"))["spec"]
+    assert (spec["spacing_mm"], spec["matrix"]) == (4.0, [48, 64])
+
+
 def test_a_case_without_a_mask_stops_training(run, tmp_path):
     dataset = Dataset.open_or_create(tmp_path / "d")
     tiny.add(dataset, split="train", with_mask=False)

@@ -30,7 +30,7 @@ def mask(tmp_path: Path) -> Mask:
 def test_nifti_and_dicom_give_the_same_mask(mask: Mask, tmp_path: Path) -> None:
     write_mask(tmp_path / "mask.nii.gz", mask)
     (found,) = find_studies(scan_folder(tmp_path / "dwi"))
-    write_seg(tmp_path / "no_extension", mask, found, algorithm_name="m", algorithm_version="1")
+    write_seg(tmp_path / "no_extension", mask, found.dwi, algorithm_name="m", algorithm_version="1")
     for name in ("mask.nii.gz", "no_extension"):
         read = read_annotation(tmp_path / name)
         np.testing.assert_array_equal(read.data, mask.data)

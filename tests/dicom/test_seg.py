@@ -39,7 +39,7 @@ def random_mask(geometry: Geometry, seed: int = 0) -> Mask:
 
 
 def write(path: Path, mask: Mask, found: FoundStudy) -> pydicom.Dataset:
-    write_seg(path, mask, found, algorithm_name="model-1", algorithm_version="2", keep_empty_frames=True)
+    write_seg(path, mask, found.dwi, algorithm_name="model-1", algorithm_version="2", keep_empty_frames=True)
     return pydicom.dcmread(path)
 
 
@@ -162,7 +162,7 @@ def test_a_mask_on_another_grid_is_refused_and_nothing_is_written(tmp_path: Path
     out = tmp_path / "out"
     out.mkdir()
     with pytest.raises(UserError, match="grids differ"):
-        write_seg(out / "seg.dcm", mask, found, algorithm_name="m", algorithm_version="1")
+        write_seg(out / "seg.dcm", mask, found.dwi, algorithm_name="m", algorithm_version="1")
     assert list(out.iterdir()) == []
 
 

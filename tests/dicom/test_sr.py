@@ -50,7 +50,7 @@ def scanned(folder, orientation="sagittal", encoding="classic"):
 
 
 def write_both(folder, found, study, mask, **options):
-    seg = write_seg(folder / "seg.dcm", mask, found, algorithm_name="m", algorithm_version="1", **options)
+    seg = write_seg(folder / "seg.dcm", mask, found.dwi, algorithm_name="m", algorithm_version="1", **options)
     adc = adc_statistics(mask, study.fit().adc)
     measured = {"volume_ml": volume_ml(mask), "diameter_mm": maximum_diameter_mm(mask), "adc": adc}
     write_sr(folder / "sr.dcm", seg, **measured)
@@ -147,6 +147,6 @@ def test_a_mask_without_tumour_has_a_volume_of_nothing_and_no_diameter(tmp_path)
 
 def test_a_tumour_without_adc_has_none_in_the_report(tmp_path):
     found, _, mask = scanned(tmp_path / "scan")
-    seg = write_seg(tmp_path / "seg.dcm", mask, found, algorithm_name="m", algorithm_version="1")
+    seg = write_seg(tmp_path / "seg.dcm", mask, found.dwi, algorithm_name="m", algorithm_version="1")
     write_sr(tmp_path / "sr.dcm", seg, volume_ml=1.0, diameter_mm=2.0, adc=AdcStatistics(0, 9))
     assert set(numbers(pydicom.dcmread(tmp_path / "sr.dcm"))) == {("Volume",), ("Diameter", "Maximum")}

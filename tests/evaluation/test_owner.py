@@ -49,7 +49,7 @@ def scanned(tmp_path):
         mask = random_mask(dataset.load_study(outcome.case).geometry, seed)
         dataset.add_mask(outcome.case, mask, {})
         file = tmp_path / "p" / f"{outcome.case}.dcm"
-        write_seg(file, mask, outcome.found, algorithm_name="a", algorithm_version="1")
+        write_seg(file, mask, outcome.found.dwi, algorithm_name="a", algorithm_version="1")
     assert len(find(tmp_path / "in")[0]) == len(dataset.cases()) == 2
     return dataset, tmp_path / "p"
 

@@ -64,7 +64,7 @@ def test_a_dicom_segmentation_is_read_by_its_segment(tmp_path):
     found, study = study_in(tmp_path / "dwi")
     mask = random_mask(study.geometry)
     (tmp_path / "p").mkdir()
-    write_seg(tmp_path / "p" / f"{CASE}.dcm", mask, found, algorithm_name="a", algorithm_version="1")
+    write_seg(tmp_path / "p" / f"{CASE}.dcm", mask, found.dwi, algorithm_name="a", algorithm_version="1")
     for label in (None, 1):
         read = Predictions.find(tmp_path / "p", label=label).mask(CASE)
         np.testing.assert_array_equal(read.data, mask.data)

@@ -1,16 +1,11 @@
 """A batch of predictions that is killed at any moment goes on, and ends as if it had not been."""
 
-import os
 import random
-import signal
-import subprocess
-import sys
-import time
-from pathlib import Path
 
 import pytest
 
 from tests import tiny
+from tests.child import begin, kill_at
 from uteroseg.dataset.store import Dataset
 from uteroseg.inference.batch import SETTINGS, TABLE
 
@@ -38,23 +33,6 @@ def many(tmp_path):
     return dataset.root
 
 
-def begin(*arguments):
-    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
-    command = [sys.executable, "-c", SCRIPT, *map(str, arguments)]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment)
-
-
-def kill_after(study, delay, *arguments):
-    """Begin, and kill a moment after a study is done."""
-    with begin(*arguments) as process:
-        for line in process.stdout:
-            if int(line.split()[0]) == study:
-                time.sleep(delay)
-                process.send_signal(signal.SIGKILL)
-                break
-    assert process.returncode == -signal.SIGKILL
-
-
 def contents(folder, names):
     return {path.relative_to(folder): path.read_bytes() for path in folder.rglob("*") if path.name in names}
 
@@ -62,12 +40,13 @@ def contents(folder, names):
 @pytest.mark.slow
 def test_killed_three_times_it_ends_as_if_it_had_not_been(many, tiny_model, tmp_path):
     whole, killed = tmp_path / "whole", tmp_path / "killed"
-    printed, _ = begin(many, tiny_model, whole).communicate(timeout=200)
+    printed, _ = begin(SCRIPT, many, tiny_model, whole).communicate(timeout=200)
     assert printed.splitlines() == [f"{number} " for number in range(1, STUDIES + 1)]
     dice = random.Random(1)
     finished = {}
     for kill in range(KILLS):
-        kill_after(3 * kill + dice.randint(1, 3), dice.uniform(0, 0.2), many, tiny_model, killed)
+        process = begin(SCRIPT, many, tiny_model, killed)
+        kill_at(process, f"{3 * kill + dice.randint(1, 3)} ", dice.uniform(0, 0.2))
         visible = [path for path in killed.iterdir() if not path.name.startswith(".")]
         for folder in (path for path in visible if path.is_dir()):
             assert {path.name for path in folder.iterdir()} == WHOLE  # whole or not there
@@ -75,7 +54,7 @@ def test_killed_three_times_it_ends_as_if_it_had_not_been(many, tiny_model, tmp_
         assert finished.items() <= stamps.items()  # nothing is predicted twice
         finished = stamps
     assert len(finished) >= 2 * KILLS
-    printed, _ = begin(many, tiny_model, killed).communicate(timeout=200)
+    printed, _ = begin(SCRIPT, many, tiny_model, killed).communicate(timeout=200)
     assert printed.splitlines() == [f"{number} " for number in range(1, STUDIES + 1)]
     assert {path.name for path in killed.iterdir()} == {path.name for path in whole.iterdir()}
     assert not list(killed.glob(".*"))

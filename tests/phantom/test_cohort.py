@@ -5,11 +5,11 @@ import signal
 import subprocess
 import sys
 import time
-from pathlib import Path
 
 import numpy as np
 import pytest
 
+from tests.child import alive
 from uteroseg.dataset.readers import cases_by_reader, readers_mask
 from uteroseg.dataset.store import Dataset
 from uteroseg.errors import UserError
@@ -129,13 +129,6 @@ def children_of(process):
         ["ps", "-o", "pid=", "--ppid", str(process)], capture_output=True, text=True, check=False
     )
     return [int(pid) for pid in listed.stdout.split()]
-
-
-def alive(pid):
-    try:
-        return "zombie" not in Path(f"/proc/{pid}/status").read_text()
-    except OSError:
-        return False
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="looks at /proc")

@@ -1,16 +1,12 @@
 """A training that is killed at any moment goes on, and ends bit for bit as if it had not been."""
 
-import os
 import random
-import signal
-import subprocess
-import sys
-import time
-from pathlib import Path
 
 import pytest
 import torch
 from safetensors.torch import load_file
+
+from tests.child import begin, kill_at
 
 SCRIPT = """
 import sys
@@ -35,38 +31,18 @@ print("finished", flush=True)
 KILLS = 3
 
 
-def begin(root, folder):
-    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
-    command = [sys.executable, "-c", SCRIPT, str(root), str(folder)]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment)
-
-
-def run_and_kill(root, folder, wait_for, delay):
-    """Run until a line is printed and a moment longer, then kill; whether it was finished before that."""
-    process = begin(root, folder)
-    lines = []
-    for line in process.stdout:
-        lines.append(line)
-        if line.startswith(wait_for):
-            time.sleep(delay)
-            process.send_signal(signal.SIGKILL)
-            break
-    process.stdout.close()
-    process.wait()
-    return any(line.startswith("finished") for line in lines)
-
-
 @pytest.mark.slow
 def test_killed_three_times_it_ends_as_if_it_had_not_been(tiny_cohorts, tmp_path):
-    whole = begin(tiny_cohorts.root, tmp_path / "whole")
+    whole = begin(SCRIPT, tiny_cohorts.root, tmp_path / "whole")
     assert "finished" in whole.communicate(timeout=200)[0]
     dice = random.Random(1)
     for kill in range(KILLS):
-        wait_for = f"training steps {dice.randint(4 * kill + 2, 4 * kill + 4)}"
-        assert not run_and_kill(tiny_cohorts.root, tmp_path / "killed", wait_for, dice.uniform(0, 0.2))
+        line = f"training steps {dice.randint(4 * kill + 2, 4 * kill + 4)}"
+        process = begin(SCRIPT, tiny_cohorts.root, tmp_path / "killed")
+        kill_at(process, line, dice.uniform(0, 0.2))
         assert not (tmp_path / "killed").exists()
     assert (tmp_path / "killed.training" / "checkpoint.pt").is_file()
-    last = begin(tiny_cohorts.root, tmp_path / "killed")
+    last = begin(SCRIPT, tiny_cohorts.root, tmp_path / "killed")
     out = last.communicate(timeout=200)[0]
     assert "finished" in out
     assert "training steps 1\n" not in out  # it went on

@@ -44,19 +44,21 @@ def predict(
     json: Json = False,
 ) -> None:
     """Segment the tumour in every study of a folder."""
-    _import_nibabel_alone()
-    from uteroseg.inference.batch import predict_all
-    from uteroseg.inference.outputs import Outputs
+    from uteroseg.inference.dicom_objects import objects_meanwhile
 
-    reading = reading_of(b_values, drop_incomplete, align, adc_b_min)
-    with progress() as update:
+    with objects_meanwhile(source) as meanwhile, progress() as update:
+        _import_nibabel_alone()
+        from uteroseg.inference.batch import predict_all
+        from uteroseg.inference.outputs import Outputs
+
         findings, card = predict_all(
             source,
             model,
             output,
-            reading=reading,
+            reading=reading_of(b_values, drop_incomplete, align, adc_b_min),
             outputs=Outputs(probability, keep_empty_frames),
             on_study=lambda finding, done, total: update("studies", done, total, "") if total > 1 else None,
+            meanwhile=meanwhile,
         )
     lines = [_finding_text(finding, output) for finding in findings]
     if card.training.virtual:

@@ -39,6 +39,14 @@ def train(
         typer.Option(help="Any timm encoder; by default tf_efficientnet_lite0 on a CPU, resnet50 on a GPU."),
     ] = None,
     imagenet: Annotated[bool, typer.Option(help="Begin from ImageNet weights of the encoder.")] = True,
+    spacing: Annotated[
+        float | None,
+        typer.Option(min=0.1, help="Size of the pixels that the network sees, mm (default 2.5)."),
+    ] = None,
+    matrix: Annotated[
+        tuple[int, int] | None,
+        typer.Option(metavar="ROWS COLUMNS", help="How many of them, multiples of 16 (default 96 96)."),
+    ] = None,
     steps: Steps = None,
     batch_size: BatchSize = None,
     patience: Patience = None,
@@ -53,12 +61,13 @@ def train(
     from uteroseg.training.train import TRAIN
     from uteroseg.training.train import train as run
 
+    spec = {"encoder": encoder or default_encoder(), "spacing_mm": spacing, "matrix": matrix}
     with progress() as update:
         card = run(
             Dataset.open(dataset),
             cohort,
             output,
-            spec=ModelSpec(encoder=encoder or default_encoder()),
+            spec=ModelSpec.model_validate({name: value for name, value in spec.items() if value}),
             recipe=_recipe(TRAIN, steps, batch_size, patience),
             seed=seed,
             imagenet=imagenet,

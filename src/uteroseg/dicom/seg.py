@@ -32,7 +32,6 @@ from uteroseg.dicom.reference import SEGMENTATIONS, read_object, shown
 from uteroseg.dicom.regions import Choice, choose, segments_of
 from uteroseg.dicom.scan import Series
 from uteroseg.dicom.stack import arrange_map
-from uteroseg.dicom.studies import FoundStudy
 from uteroseg.errors import UserError
 from uteroseg.files import write_file
 from uteroseg.imaging.geometry import Array, Geometry
@@ -63,7 +62,7 @@ _POSITION_TOLERANCE_MM = 0.01  # unevenness of slice distances that single-preci
 def write_seg(
     path: Path,
     mask: Mask,
-    source: Series | FoundStudy,
+    series: Sequence[Series],
     *,
     algorithm_name: str,
     algorithm_version: str,
@@ -82,8 +81,8 @@ def write_seg(
         Appears whole or not at all; an existing file is replaced.
     mask : Mask
         On the study's grid; can be empty.
-    source : Series or FoundStudy
-        The diffusion images that the mask belongs to; or a series without b-values, such as T2.
+    series : sequence of Series
+        The diffusion images that the mask belongs to; or one series without b-values, such as T2.
     algorithm_name, algorithm_version : str
         Of the model, for Segmentation Algorithm Identification.
     reading : Reading, optional
@@ -102,9 +101,9 @@ def write_seg(
     Raises
     ------
     UserError
-        If the mask is not on the study's grid, or the source cannot be read.
+        If the mask is not on the study's grid, or the series cannot be read.
     """
-    geometry, referenced = _images_of(source, reading or Reading())
+    geometry, referenced = _images_of(series, reading or Reading())
     mask.geometry.require_same(
         geometry, what="mask and source images", fix="move the mask to the study's grid first."
     )
@@ -162,11 +161,11 @@ def read_seg(path: Path, *, choice: Choice | None = None) -> Mask:
     return _ascending(np.asarray(volume.array)[..., 0] >= 0.5, np.asarray(volume.affine))
 
 
-def _images_of(source: Series | FoundStudy, reading: Reading) -> tuple[Geometry, Sequence[Frame]]:
+def _images_of(series: Sequence[Series], reading: Reading) -> tuple[Geometry, Sequence[Frame]]:
     """The grid, and one image for each slice of it."""
-    if isinstance(source, Series) and source.kind is not SeriesKind.DWI:
-        return arrange_map(frames_of(source), what=source.name)
-    stack = stack_of(source.dwi if isinstance(source, FoundStudy) else (source,), reading)
+    if series[0].kind is not SeriesKind.DWI:
+        return arrange_map(frames_of(series[0]), what=series[0].name)
+    stack = stack_of(series, reading)
     return stack.geometry, [cell[0] for cell in stack.cells[0]]
 
 

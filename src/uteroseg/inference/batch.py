@@ -16,6 +16,7 @@ from uteroseg.files import read_json, require_new, staged_folder, write_json
 from uteroseg.inference.inputs import StudyInput, find_inputs
 from uteroseg.inference.outputs import RESULT, Finding, Outputs, write_prediction, write_table
 from uteroseg.inference.predict import predict_study
+from uteroseg.meanwhile import Meanwhile, afterwards
 from uteroseg.model.ensemble import Engine, open_model
 from uteroseg.model.spec import ModelCard
 
@@ -30,6 +31,7 @@ def predict_all(
     reading: Reading | None = None,
     outputs: Outputs | None = None,
     on_study: Callable[[Finding, int, int], None] = lambda finding, number, total: None,
+    meanwhile: Meanwhile = afterwards,
 ) -> tuple[list[Finding], ModelCard]:
     """Predict every study in a DICOM folder or zip archive, a NIfTI file or a dataset.
 
@@ -46,6 +48,8 @@ def predict_all(
     outputs : Outputs, optional
     on_study : callable
         Told each finding, how many studies are done and how many there are.
+    meanwhile : callable
+        Writes the DICOM objects; see `uteroseg.inference.dicom_objects.objects_meanwhile`.
 
     Returns
     -------
@@ -68,7 +72,7 @@ def predict_all(
         findings: list[Finding] = []
         try:
             for source in inputs:
-                findings.append(predict_one(source, engine, out, outputs))
+                findings.append(predict_one(source, engine, out, outputs, meanwhile))
                 on_study(findings[-1], len(findings), len(inputs))
         finally:
             write_table(out / TABLE, findings)
@@ -101,7 +105,9 @@ def _claim(out: Path, path: Path, engine: Engine, reading: Reading, outputs: Out
             shutil.rmtree(unfinished)
 
 
-def predict_one(source: StudyInput, engine: Engine, out: Path, outputs: Outputs) -> Finding:
+def predict_one(
+    source: StudyInput, engine: Engine, out: Path, outputs: Outputs, meanwhile: Meanwhile = afterwards
+) -> Finding:
     """Predict a study into ``out/<case>``, where that is not done yet; what fails is told by the Finding."""
     folder = out / source.case
     try:
@@ -109,7 +115,8 @@ def predict_one(source: StudyInput, engine: Engine, out: Path, outputs: Outputs)
             return _finished(source, folder)
         study = source.load()
         prediction = predict_study(study, engine)
-        return Finding.of_result(write_prediction(folder, source, study, prediction, engine, outputs), source)
+        result = write_prediction(folder, source, study, prediction, engine, outputs, meanwhile)
+        return Finding.of_result(result, source)
     except (UserError, OSError) as error:
         return Finding(source.case, str(source.origin), error=str(error))
     except Exception as error:  # whatever one study of thousands does, the others are wanted

@@ -5,7 +5,9 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,10 +17,12 @@ from uteroseg import RESEARCH_USE, __version__
 from uteroseg.files import staged_folder, write_json, write_text
 from uteroseg.imaging.nifti import write_image, write_mask
 from uteroseg.imaging.study import DwiStudy
+from uteroseg.inference.dicom_objects import Measured, write_objects
 from uteroseg.inference.flag import Flag
 from uteroseg.inference.inputs import StudyInput
 from uteroseg.inference.overlay import overlay
 from uteroseg.inference.predict import Prediction
+from uteroseg.meanwhile import Meanwhile, afterwards
 from uteroseg.model.ensemble import Engine
 
 if TYPE_CHECKING:
@@ -79,10 +83,11 @@ def write_prediction(
     prediction: Prediction,
     engine: Engine,
     outputs: Outputs,
+    meanwhile: Meanwhile = afterwards,
 ) -> dict[str, Any]:
     """Write one study's folder, whole or not at all; give what its ``result.json`` says.
 
-    Mask, result and picture are always written; DICOM SEG and SR for studies that came as DICOM.
+    Mask, result and picture are always written; ``meanwhile`` SEG and SR, where the study came as DICOM.
 
     Raises
     ------
@@ -90,7 +95,7 @@ def write_prediction(
         If the folder holds something already.
     """
     result = _result(source, study, prediction, engine)
-    with staged_folder(folder) as stage:
+    with staged_folder(folder) as stage, _dicom(stage, source, prediction, engine, outputs, meanwhile):
         write_mask(stage / "mask.nii.gz", prediction.mask)
         if outputs.probability:
             probability = prediction.probability.astype(np.float32)
@@ -99,34 +104,32 @@ def write_prediction(
         caption = f"{source.case} · tumour {prediction.volume_ml:.1f} mL · model {engine.card.id}"
         picture = overlay(prediction.high_b, prediction.mask, caption=caption)
         picture.save(stage / "overlay.png", compress_level=1)  # a tenth larger, in a third of the time
-        if source.dicom is not None:
-            _write_dicom(stage, source, prediction, engine, outputs)
     return result
 
 
-def _write_dicom(
-    stage: Path, source: StudyInput, prediction: Prediction, engine: Engine, outputs: Outputs
-) -> None:
-    from uteroseg.dicom.seg import write_seg  # highdicom, only where it is needed
-    from uteroseg.dicom.sr import write_sr
-
-    assert source.dicom is not None
-    segmentation = write_seg(
-        stage / "seg.dcm",
-        prediction.mask,
-        source.dicom(),
-        algorithm_name=f"uteroseg model {engine.card.id}"[:64],
-        algorithm_version=__version__,
-        reading=source.reading,
-        site=_site(engine),
-        keep_empty_frames=outputs.keep_empty_frames,
-    )
-    write_sr(
-        stage / "sr.dcm",
-        segmentation,
-        volume_ml=prediction.volume_ml,
-        diameter_mm=prediction.diameter_mm,
-        adc=prediction.adc,
+def _dicom(
+    stage: Path,
+    source: StudyInput,
+    prediction: Prediction,
+    engine: Engine,
+    outputs: Outputs,
+    meanwhile: Meanwhile,
+) -> AbstractContextManager[None]:
+    """Writes SEG and SR while its body runs, where the study came as DICOM."""
+    if source.dicom is None:
+        return nullcontext()
+    return meanwhile(
+        partial(
+            write_objects,
+            stage,
+            prediction.mask,
+            source.dicom().dwi,
+            source.reading,
+            Measured(prediction.volume_ml, prediction.diameter_mm, prediction.adc),
+            model_id=engine.card.id,
+            site=_site(engine),
+            keep_empty_frames=outputs.keep_empty_frames,
+        )
     )
 
 

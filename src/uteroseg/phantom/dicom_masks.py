@@ -52,7 +52,7 @@ def write_mask(mask: Mask, folder: Path, identity: Identity) -> None:
     from uteroseg.dicom.seg import write_seg  # highdicom takes half a second to import
 
     (found,) = require_studies(scan_folder(folder), folder)
-    source = next((series for series in found.others if series.kind is SeriesKind.T2), found)
+    source = [series for series in found.others if series.kind is SeriesKind.T2][:1] or found.dwi
     path = folder / MASK_FILE
     write_seg(path, mask, source, algorithm_name=READER, algorithm_version="1")
     dataset = pydicom.dcmread(path)

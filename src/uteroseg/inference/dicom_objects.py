@@ -1,0 +1,105 @@
+"""DICOM SEG and SR of a prediction, for which highdicom is imported: here, or in a process of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from uteroseg import __version__
+from uteroseg.meanwhile import Meanwhile, afterwards, second_process
+
+if TYPE_CHECKING:
+    from uteroseg.dicom.choices import Reading
+    from uteroseg.dicom.scan import Series
+    from uteroseg.dicom.seg import Site
+    from uteroseg.imaging.measure import AdcStatistics
+    from uteroseg.imaging.study import Mask
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What a report says of a mask.
+
+    Parameters
+    ----------
+    volume_ml, diameter_mm : float
+    adc : AdcStatistics
+        10⁻³ mm²/s.
+    """
+
+    volume_ml: float
+    diameter_mm: float
+    adc: AdcStatistics
+
+
+def objects_meanwhile(source: Path) -> AbstractContextManager[Meanwhile]:
+    """Give what SEG and SR are written by: for DICOM a process that imports highdicom from now on.
+
+    That takes about as long as to find, read and predict a study, which goes on beside it.
+
+    Parameters
+    ----------
+    source : Path
+        What is to be predicted: a folder that is no dataset, or a zip archive, can be DICOM.
+    """
+    can_be_dicom = source.suffix.lower() == ".zip" or (
+        source.is_dir() and not (source / "dataset_description.json").is_file()
+    )
+    return second_process(import_highdicom) if can_be_dicom else nullcontext(afterwards)
+
+
+def import_highdicom() -> None:
+    """Import what `write_objects` needs."""
+    import uteroseg.dicom.seg
+    import uteroseg.dicom.sr  # noqa: F401
+
+
+def write_objects(
+    folder: Path,
+    mask: Mask,
+    dwi: Sequence[Series],
+    reading: Reading | None,
+    measured: Measured,
+    *,
+    model_id: str,
+    site: Site | None,
+    keep_empty_frames: bool,
+) -> None:
+    """Write ``seg.dcm`` and ``sr.dcm``.
+
+    Parameters
+    ----------
+    folder : Path
+    mask : Mask
+    dwi : sequence of Series
+        The diffusion images that it belongs to, and ``reading`` how they were read.
+    measured : Measured
+    model_id : str
+    site : {"cervix", "uterus"}, optional
+        Where the tumour is.
+    keep_empty_frames : bool
+        Frames without tumour in the SEG.
+    """
+    from uteroseg.dicom.seg import write_seg
+    from uteroseg.dicom.sr import write_sr
+
+    segmentation = write_seg(
+        folder / "seg.dcm",
+        mask,
+        dwi,
+        algorithm_name=f"uteroseg model {model_id}"[:64],
+        algorithm_version=__version__,
+        reading=reading,
+        site=site,
+        keep_empty_frames=keep_empty_frames,
+    )
+    write_sr(
+        folder / "sr.dcm",
+        segmentation,
+        volume_ml=measured.volume_ml,
+        diameter_mm=measured.diameter_mm,
+        adc=measured.adc,
+    )

@@ -1,0 +1,63 @@
+"""Do a job in a second process while this one goes on.
+
+What it takes to begin one is imported only then: most commands never do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from typing import TypeAlias
+
+Meanwhile: TypeAlias = Callable[[Callable[[], object]], AbstractContextManager[None]]
+"""Does a job while the body of its ``with`` runs; leaving it waits for the job and raises its error."""
+
+
+@contextmanager
+def afterwards(job: Callable[[], object]) -> Iterator[None]:
+    """Do a job in this process when the body is done, unless that fails: a `Meanwhile` without a process."""
+    yield
+    job()
+
+
+@contextmanager
+def second_process(prepare: Callable[[], object]) -> Iterator[Meanwhile]:
+    """Begin a process that prepares itself, such as by imports, and give a `Meanwhile` that works in it.
+
+    Parameters
+    ----------
+    prepare : callable
+        It and the jobs can be pickled.
+    """
+    import multiprocessing
+    from concurrent.futures import ProcessPoolExecutor, wait
+    from concurrent.futures.process import BrokenProcessPool
+
+    spawn = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(1, mp_context=spawn, initializer=_begin) as pool:
+        pool.submit(prepare)
+
+        @contextmanager
+        def meanwhile(job: Callable[[], object]) -> Iterator[None]:
+            try:
+                future = pool.submit(job)
+            except BrokenProcessPool:  # it was killed during an earlier job, which said so
+                with afterwards(job):
+                    yield
+                return
+            try:
+                yield
+            finally:
+                wait([future])
+            future.result()
+
+        yield meanwhile
+
+
+def _begin() -> None:
+    import signal
+
+    from uteroseg.pool import end_with_parent
+
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent answers it, and waits for the job in hand
+    end_with_parent()
