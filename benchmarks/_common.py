@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 T = TypeVar("T")
-COMMAND = "from uteroseg.cli.main import main; main()"
+COMMAND = "from uteroseg.__main__ import main; main()"
 """What the command ``uteroseg`` runs, for ``python -c``."""
 
 

@@ -3,12 +3,29 @@
 A module of its own, and light: the processes that a command begins run it once more.
 """
 
+import atexit
+import os
+import sys
+
 
 def main() -> None:
-    """Run the command line."""
+    """Run the command line, and end without taking apart what it imported: that takes 0.3 s of a prediction."""
     from uteroseg.cli.main import main as run
 
-    run()
+    status = 1
+
+    def leave() -> None:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(status)
+
+    atexit.register(leave)  # the first to be registered is the last to be called
+    try:
+        run()
+        status = 0
+    except SystemExit as end:
+        status = end.code if isinstance(end.code, int) else int(end.code is not None)
+        raise
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ import sys
 
 from tests import tiny
 from tests.dicom.build import Recipe, write_series
+from uteroseg import __version__
 from uteroseg.dataset.store import Dataset
 from uteroseg.phantom.dicom_files import write_dicom
 
@@ -32,6 +33,19 @@ def test_help_lists_every_verb_and_imports_nothing_heavy():
     assert done.returncode == 0, done.stderr
     for verb in ("demo", "simulate", "ingest", "split", "train", "adapt", "predict", "evaluate", "report"):
         assert verb in done.stdout
+
+
+def test_the_command_ends_with_its_code_and_all_that_it_printed(tmp_path):
+    def command(*arguments):
+        run = [sys.executable, "-m", "uteroseg", *map(str, arguments)]
+        return subprocess.run(run, capture_output=True, text=True, check=False)
+
+    version = command("--version")
+    assert (version.returncode, version.stdout) == (0, f"{__version__}\n")
+    gone = command("info", tmp_path / "gone")
+    assert gone.returncode == 2
+    assert "does not exist" in gone.stderr
+    assert command("predict").returncode == 2
 
 
 def test_importing_the_package_imports_no_torch():
