@@ -9,7 +9,7 @@ import sys
 
 
 def main() -> None:
-    """Run the command line, and end without taking apart what it imported: that takes 0.3 s of a prediction."""
+    """Run the command line, and end without taking apart what it imported: 0.3 s of a prediction."""
     from uteroseg.cli.main import main as run
 
     status = 1
