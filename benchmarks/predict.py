@@ -4,7 +4,8 @@
 
 ``cold_s`` is the whole command in a process of its own, ``bare_s`` in turn with it a script (``_bare.py``)
 that reads, runs the network, writes mask and SEG, and does nothing else. ``warm_s`` are later studies of one
-process, ``network_s`` the network alone on the study's slices, ``peak_mb`` the most memory of a cold process;
+process, ``network_s`` the network alone on the study's slices, ``peak_mb`` the most memory that the cold
+command's processes held, added up;
 medians of ``runs`` in a warm file cache. ``nifti`` is NIfTI to every output that NIfTI has (20 slices of
 128 × 128); ``dicom_small`` DICOM to every output, SEG and SR among them (a PROSTATEx study where the test
 data are at hand); ``dicom_large`` the same for a virtual study of 24 slices of 256 × 256. ``floor_s`` is
@@ -28,14 +29,16 @@ from _common import COMMAND, default_data, machine, median_s, timed, training_re
 BARE = Path(__file__).with_name("_bare.py")
 _IS_LINUX = sys.platform == "linux"
 PEAK = """
+import resource
 from pathlib import Path
 from uteroseg.cli.main import main
 try:
     main()
 except SystemExit as end:
     assert not end.code
-# not getrusage, which also counts what the process that started this one held
-print(next(line.split()[1] for line in Path("/proc/self/status").open() if line.startswith("VmHWM")))
+# of this process not by getrusage, which also counts what the process that started it held
+held = next(line.split()[1] for line in Path("/proc/self/status").open() if line.startswith("VmHWM"))
+print(int(held) + resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)  # both when they held most
 """
 
 
