@@ -4,42 +4,32 @@
 
 ``cold_s`` is the whole command in a process of its own, ``bare_s`` in turn with it a script (``_bare.py``)
 that reads, runs the network, writes mask and SEG, and does nothing else. ``warm_s`` are later studies of one
-process, ``network_s`` the network alone on the study's slices, ``peak_mb`` the most memory that the cold
-command's processes held, added up;
-medians of ``runs`` in a warm file cache. ``nifti`` is NIfTI to every output that NIfTI has (20 slices of
-128 × 128); ``dicom_small`` DICOM to every output, SEG and SR among them (a PROSTATEx study where the test
-data are at hand); ``dicom_large`` the same for a virtual study of 24 slices of 256 × 256. ``floor_s`` is
-what the convolutions of the network would take at the rate that one plain convolution reaches on this
-machine with as many threads. The model is not trained: what it finds means nothing, and takes as long as
-any.
+process, ``network_s`` the network alone on the study's slices; medians of ``runs`` in a warm file cache.
+``peak_mb`` is the most resident memory that the cold command's processes together held at one time in any
+of ``runs``, looked at every 2 ms; what they share counts in each. ``nifti`` is NIfTI to every output that
+NIfTI has (20 slices of 128 × 128); ``dicom_small`` DICOM to every output, SEG and SR among them (a PROSTATEx
+study where the test data are at hand); ``dicom_large`` the same for a virtual study of 24 slices of
+256 × 256. ``floor_s`` is what the convolutions of the network would take at the rate that one plain
+convolution reaches on this machine with as many threads. The model is not trained: what it finds means
+nothing, and takes as long as any.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import os
 import statistics
 import subprocess
 import sys
 import tempfile
+import time
+from contextlib import suppress
 from pathlib import Path
 
 from _common import COMMAND, default_data, machine, median_s, timed, training_record, versions
 
 BARE = Path(__file__).with_name("_bare.py")
-_IS_LINUX = sys.platform == "linux"
-PEAK = """
-import resource
-from pathlib import Path
-from uteroseg.cli.main import main
-try:
-    main()
-except SystemExit as end:
-    assert not end.code
-# of this process not by getrusage, which also counts what the process that started it held
-held = next(line.split()[1] for line in Path("/proc/self/status").open() if line.startswith("VmHWM"))
-print(int(held) + resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)  # both when they held most
-"""
 
 
 def main() -> None:
@@ -127,15 +117,21 @@ def _measure(path: Path, model: Path, root: Path, runs: int) -> dict[str, object
     from uteroseg.model.ensemble import open_model
     from uteroseg.model.prepare import network_input
 
-    def cold(code: str = COMMAND) -> str:
+    def command(out: str) -> list[str]:
+        return [sys.executable, "-c", COMMAND, "predict", str(path), "-m", str(model), "-o", out]
+
+    def cold() -> None:
         with tempfile.TemporaryDirectory(dir=root) as out:
-            command = [sys.executable, "-c", code, "predict", str(path), "-m", str(model), "-o", out]
-            return subprocess.run(command, capture_output=True, check=True, text=True).stdout
+            subprocess.run(command(out), capture_output=True, check=True)
+
+    def peak() -> int:
+        with tempfile.TemporaryDirectory(dir=root) as out:
+            return _peak_bytes(command(out))
 
     def bare() -> None:
         with tempfile.TemporaryDirectory(dir=root) as out:
-            command = [sys.executable, BARE, path, model, out]
-            subprocess.run([str(part) for part in command], capture_output=True, check=True)
+            script = [sys.executable, BARE, path, model, out]
+            subprocess.run([str(part) for part in script], capture_output=True, check=True)
 
     engine = open_model(model)
 
@@ -153,10 +149,29 @@ def _measure(path: Path, model: Path, root: Path, runs: int) -> dict[str, object
         "cold_s": round(statistics.median(colds), 3),
         "bare_s": round(statistics.median(bares), 3),
         "warm_s": round(median_s(warm, runs), 3),
-        "peak_mb": round(int(cold(PEAK).splitlines()[-1]) * 1024 / 1e6, 1) if _IS_LINUX else None,
+        "peak_mb": round(max(peak() for _ in range(runs)) / 1e6, 1) if sys.platform == "linux" else None,
         "network_s": round(median_s(lambda: engine.probability(slices), runs), 3),
         "signal": list(np.shape(study.signal)),
     }
+
+
+def _peak_bytes(command: list[str]) -> int:
+    """The most resident memory that a command and its child processes held when looked at."""
+    most = 0
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+        threads = Path(f"/proc/{process.pid}/task")
+        while process.poll() is None:
+            with suppress(OSError):  # one ended meanwhile
+                children = [child for one in threads.glob("*/children") for child in one.read_text().split()]
+                most = max(most, sum(map(_resident_bytes, [process.pid, *children])))
+            time.sleep(0.002)
+    assert process.returncode == 0, f"{command} ended with {process.returncode}"
+    return most
+
+
+def _resident_bytes(pid: int | str) -> int:
+    pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE")
 
 
 def _floor(model: Path, runs: int) -> dict[str, object]:

@@ -72,11 +72,14 @@ def fit_adc(signal: Array, b_values: Sequence[float], *, b_min: float = 0.0) -> 
     mean, slope = (np.zeros(defined.shape, np.float32) for _ in range(2))
     for i, weight in zip(used, weights, strict=True):
         log_signal = _log(signal[i], defined)
-        mean += log_signal / np.float32(len(used))
         slope += np.float32(weight) * log_signal
-    adc = -slope / np.float32(ADC_UNIT)
-    log_s0 = mean + np.float32(b.mean() * ADC_UNIT) * adc
-    return DiffusionFit(np.where(defined, log_s0, np.float32(-np.inf)), np.where(defined, adc, np.float32(0)))
+        mean += np.divide(log_signal, np.float32(len(used)), out=log_signal)
+    adc = np.divide(slope, np.float32(-ADC_UNIT), out=slope)
+    adc[~defined] = 0
+    log_s0 = mean
+    log_s0 += np.float32(b.mean() * ADC_UNIT) * adc
+    log_s0[~defined] = -np.inf
+    return DiffusionFit(log_s0, adc)
 
 
 def residual(fit: DiffusionFit, signal: Array, b_values: Sequence[float], *, b_min: float = 0.0) -> Array:
@@ -139,4 +142,5 @@ def _fitted(b_values: Sequence[float], b_min: float) -> list[int]:
 
 def _log(image: Array, defined: Array) -> Array:
     """Natural logarithm, 0 where the fit is undefined."""
-    return np.asarray(np.log(np.where(defined, image, 1), dtype=np.float32))
+    positive = np.where(defined, image, 1).astype(np.float32, copy=False)
+    return np.asarray(np.log(positive, out=positive))

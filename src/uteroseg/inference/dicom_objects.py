@@ -52,9 +52,11 @@ def objects_meanwhile(source: Path) -> AbstractContextManager[Meanwhile]:
 
 
 def import_highdicom() -> None:
-    """Import what `write_objects` needs."""
-    import uteroseg.dicom.seg
+    """Import what `write_objects` needs, and read what highdicom otherwise reads at the first object."""
     import uteroseg.dicom.sr  # noqa: F401
+    from uteroseg.dicom.seg import read_tables
+
+    read_tables()
 
 
 def write_objects(

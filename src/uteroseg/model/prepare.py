@@ -146,8 +146,11 @@ def study_channels(study: DwiStudy, fit: DiffusionFit | None = None) -> Array:
     fit = fit or study.fit()
     low_b, body = study.signal[0], body_of(study)
     scale = np.median(low_b[body])
-    adc = np.clip(fit.adc, 0, MAX_ADC) * body
-    return np.stack([low_b / scale, high_b_image(study, fit) / scale, adc], axis=1, dtype=np.float32)
+    channels = np.empty((len(low_b), len(CHANNELS), *low_b.shape[1:]), np.float32)
+    np.divide(low_b, scale, out=channels[:, 0])
+    np.divide(high_b_image(study, fit), scale, out=channels[:, 1])
+    np.multiply(np.clip(fit.adc, 0, MAX_ADC), body, out=channels[:, 2])
+    return channels
 
 
 def normalise(raw: Array, spec: ModelSpec) -> Array:
