@@ -126,7 +126,7 @@ def test_a_ball_stays_where_it_is_on_every_plane(name, offset):
     moved = resample_mask(ball, coarse)
     assert volume_ml(moved) == pytest.approx(volume_ml(ball), rel=0.03)
     drawn = fine.to_patient(np.argwhere(ball.data)).mean(axis=0)
-    within_mm = 0.75 if name == "oblique" else 0.4  # parallel slices that do not meet: a quarter of those drawn
+    within_mm = 0.75 if name == "oblique" else 0.4  # parallel slices do not meet: a quarter of one
     np.testing.assert_allclose(coarse.to_patient(np.argwhere(moved.data)).mean(axis=0), drawn, atol=within_mm)
 
 
