@@ -35,7 +35,7 @@ def second_process(prepare: Callable[[], object]) -> Iterator[Meanwhile]:
 
     spawn = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(1, mp_context=spawn, initializer=_begin) as pool:
-        pool.submit(prepare)
+        pool.submit(_get_ready, prepare)
 
         @contextmanager
         def meanwhile(job: Callable[[], object]) -> Iterator[None]:
@@ -52,6 +52,16 @@ def second_process(prepare: Callable[[], object]) -> Iterator[Meanwhile]:
             future.result()
 
         yield meanwhile
+
+
+def _get_ready(prepare: Callable[[], object]) -> None:
+    """Prepare without looking for garbage, then and later: what was imported stays."""
+    import gc
+
+    gc.disable()
+    prepare()
+    gc.freeze()
+    gc.enable()
 
 
 def _begin() -> None:

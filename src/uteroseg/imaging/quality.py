@@ -50,10 +50,15 @@ def noise_sd(image: Array, body: Array) -> float:
         0 where the body is empty. Too small where the scanner interpolated or filtered the image.
     """
     kernel_norm = 6.0
-    rows = image[:, 2:] - 2 * image[:, 1:-1] + image[:, :-2]
-    both = rows[:, :, 2:] - 2 * rows[:, :, 1:-1] + rows[:, :, :-2]
-    inner = both[body[:, 1:-1, 1:-1]]
+    inner = np.concatenate([_second_difference(*slices) for slices in zip(image, body, strict=True)])
     return float(np.median(np.abs(inner)) * _MAD / kernel_norm) if inner.size else 0.0
+
+
+def _second_difference(image: Array, body: Array) -> Array:
+    """Along rows and columns of one slice, inside the body."""
+    rows = image[2:] - 2 * image[1:-1] + image[:-2]
+    both = rows[:, 2:] - 2 * rows[:, 1:-1] + rows[:, :-2]
+    return np.asarray(both[body[1:-1, 1:-1]])
 
 
 def ghost_level(image: Array, body: Array) -> float | None:

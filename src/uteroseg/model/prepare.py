@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -119,8 +120,8 @@ def raw_channels(study: DwiStudy, spec: ModelSpec, fit: DiffusionFit | None = No
     UserError
         If the study has one b-value only or no signal.
     """
-    channels = study_channels(study, fit)
-    return np.asarray(SliceGrid.between(study.geometry, spec).to_matrix(channels), np.float32)
+    grid = SliceGrid.between(study.geometry, spec)
+    return np.stack([grid.to_matrix(channel) for channel in _each_channel(study, fit)], axis=1)
 
 
 def study_channels(study: DwiStudy, fit: DiffusionFit | None = None) -> Array:
@@ -143,14 +144,17 @@ def study_channels(study: DwiStudy, fit: DiffusionFit | None = None) -> Array:
     UserError
         If the study has one b-value only or no signal.
     """
+    return np.stack(list(_each_channel(study, fit)), axis=1)
+
+
+def _each_channel(study: DwiStudy, fit: DiffusionFit | None) -> Iterator[Array]:
+    """One after the other, float32: all at once take memory."""
     fit = fit or study.fit()
     low_b, body = study.signal[0], body_of(study)
-    scale = np.median(low_b[body])
-    channels = np.empty((len(low_b), len(CHANNELS), *low_b.shape[1:]), np.float32)
-    np.divide(low_b, scale, out=channels[:, 0])
-    np.divide(high_b_image(study, fit), scale, out=channels[:, 1])
-    np.multiply(np.clip(fit.adc, 0, MAX_ADC), body, out=channels[:, 2])
-    return channels
+    scale = np.float32(np.median(low_b[body]))
+    yield np.asarray(low_b / scale, np.float32)
+    yield np.asarray(high_b_image(study, fit) / scale, np.float32)
+    yield np.asarray(np.clip(fit.adc, 0, MAX_ADC) * body, np.float32)
 
 
 def normalise(raw: Array, spec: ModelSpec) -> Array:
