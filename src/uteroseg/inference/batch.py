@@ -25,7 +25,7 @@ SETTINGS, TABLE = "settings.json", "predictions.csv"
 
 def predict_all(
     path: Path,
-    model: Path | Sequence[Path],
+    model: Path | Engine | Sequence[Path],
     out: Path,
     *,
     reading: Reading | None = None,
@@ -38,8 +38,8 @@ def predict_all(
     Parameters
     ----------
     path : Path
-    model : Path or sequence of Path
-        A model folder, or several that predict as one.
+    model : Path, Engine or sequence of Path
+        A model folder, open or not, or several that predict as one.
     out : Path
         New or empty, or what the same call left when it was cut short: finished studies are not done again.
         Gets a folder for each study and, at the end, ``predictions.csv``.
