@@ -81,7 +81,7 @@ def predict(
 
 @contextmanager
 def _opening(model: list[Path]) -> Iterator[Future[Engine]]:
-    """Open a model in a thread: that takes 0.13 s outside of Python, and there is more to import meanwhile."""
+    """Open a model in a thread: that takes 0.13 s outside of Python; there is more to import meanwhile."""
     from concurrent.futures import ThreadPoolExecutor
 
     import onnxruntime  # noqa: F401  # so that the thread imports nothing, which two should not do at once
