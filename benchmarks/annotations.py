@@ -18,7 +18,7 @@ from _common import machine, median_s, versions
 from pydicom.dataset import Dataset, FileDataset, FileMetaDataset
 from pydicom.uid import ExplicitVRLittleEndian, RTStructureSetStorage, generate_uid
 
-from uteroseg.dicom.annotation import read_annotation
+from uteroseg.annotations.file import read_annotation
 from uteroseg.imaging.contours import fill
 from uteroseg.imaging.geometry import Geometry
 from uteroseg.imaging.resample import resample_mask

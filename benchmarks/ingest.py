@@ -26,7 +26,7 @@ PEAK = """
 import sys
 from pathlib import Path
 from resource import RUSAGE_SELF, getrusage
-from uteroseg.dataset.ingest import ingest
+from uteroseg.intake.ingest import ingest
 ingest(Path(sys.argv[1]), Path(sys.argv[2]), cohort="benchmark")
 print(getrusage(RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024))
 """

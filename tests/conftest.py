@@ -32,8 +32,8 @@ def real_data() -> Path:
 def public_index():
     """The real index of Imaging Data Commons, read once."""
     pytest.importorskip("idc_index_data", reason="the index of Imaging Data Commons is not installed")
-    from uteroseg.dataset.public.collections import COLLECTIONS
-    from uteroseg.dataset.public.index import read_index
+    from uteroseg.intake.public.collections import COLLECTIONS
+    from uteroseg.intake.public.index import read_index
 
     return read_index(COLLECTIONS)
 

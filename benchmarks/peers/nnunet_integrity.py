@@ -23,10 +23,10 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from _common import machine, versions
 
-from uteroseg.dataset.interchange.nnunet import find_nnunet
-from uteroseg.dataset.interchange.original import ORIGINAL, copy_dataset, original_in
 from uteroseg.dataset.split import assign_splits
 from uteroseg.dataset.store import Dataset
+from uteroseg.intake.nnunet import find_nnunet
+from uteroseg.intake.original import ORIGINAL, copy_dataset, original_in
 from uteroseg.model.nnunet import export_nnunet
 from uteroseg.phantom.cohort import simulate_cohort
 

@@ -101,9 +101,9 @@ def trial(data: Path, seed: int, number: int) -> dict[str, object]:
 
 
 def _ingest(source: Path, out: Path) -> tuple[str, str]:
-    from uteroseg.dataset.ingest import ingest
     from uteroseg.errors import UserError
     from uteroseg.inference.inputs import find_inputs
+    from uteroseg.intake.ingest import ingest
 
     out.mkdir()
     outcome, detail = "refused", ""

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from tests import tiny
-from tests.dataset.interchange.layouts import decathlon, nifti, nnunet
+from tests.intake.layouts import decathlon, nifti, nnunet
 from uteroseg.dataset.store import Dataset
 from uteroseg.imaging.nifti import write_mask
 from uteroseg.model.nnunet import export_nnunet

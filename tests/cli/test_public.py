@@ -6,7 +6,7 @@ import pytest
 @pytest.fixture
 def installed(public_index, monkeypatch):
     """The real index, without reading it again for every command."""
-    monkeypatch.setattr("uteroseg.dataset.public.index.read_index", lambda names: public_index)
+    monkeypatch.setattr("uteroseg.intake.public.index.read_index", lambda names: public_index)
 
 
 def test_list_says_what_every_collection_holds(run, installed):

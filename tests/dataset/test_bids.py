@@ -9,15 +9,15 @@ from pathlib import Path
 
 import pytest
 
-from tests.dataset.interchange.layouts import nifti
 from tests.dicom.build import Recipe, write_series
-from uteroseg.dataset.annotations import read_annotations
-from uteroseg.dataset.ingest import ingest
-from uteroseg.dataset.interchange.nifti import find_nifti
-from uteroseg.dataset.interchange.take import Origin, take_studies
+from tests.intake.layouts import nifti
+from uteroseg.annotations.table import read_annotations
 from uteroseg.dataset.store import Dataset
 from uteroseg.imaging.nifti import write_mask
 from uteroseg.imaging.study import Mask
+from uteroseg.intake.ingest import ingest
+from uteroseg.intake.nifti import find_nifti
+from uteroseg.intake.take import Origin, take_studies
 from uteroseg.phantom.acquisition import DEFAULT
 from uteroseg.phantom.cohort import simulate_cohort
 

@@ -9,11 +9,12 @@ import pytest
 import SimpleITK as sitk
 from pydicom.sr.codedict import codes
 
+from uteroseg.annotations.regions import Choice
+from uteroseg.annotations.segmentation import read_seg
 from uteroseg.dicom.assemble import load_study
 from uteroseg.dicom.frames import frames_of
-from uteroseg.dicom.regions import Choice
 from uteroseg.dicom.scan import scan_folder
-from uteroseg.dicom.seg import read_seg, write_seg
+from uteroseg.dicom.seg import write_seg
 from uteroseg.dicom.stack import arrange_map
 from uteroseg.dicom.studies import FoundStudy, find_studies
 from uteroseg.errors import UserError

@@ -10,7 +10,8 @@ import pytest
 
 from tests.dicom.test_seg import foreground, in_order, study_in
 from tests.grids import grid
-from uteroseg.dicom.seg import read_seg, write_seg
+from uteroseg.annotations.segmentation import read_seg
+from uteroseg.dicom.seg import write_seg
 from uteroseg.dicom.sr import write_sr
 from uteroseg.imaging.measure import AdcStatistics, adc_statistics, maximum_diameter_mm, volume_ml
 from uteroseg.imaging.study import DwiStudy, Mask

@@ -8,15 +8,16 @@ from tests.dicom.build import Recipe, edit, write_series
 from tests.dicom.test_seg import random_mask
 from tests.evaluation.folders import near
 from tests.grids import grid
+from uteroseg.annotations.segmentation import read_seg
 from uteroseg.dataset.identity import key_file
-from uteroseg.dataset.ingest import find, ingest
 from uteroseg.dataset.store import Dataset
-from uteroseg.dicom.seg import read_seg, write_seg
+from uteroseg.dicom.seg import write_seg
 from uteroseg.errors import UserError
 from uteroseg.evaluation.assess import assess
 from uteroseg.evaluation.owner import require_own
 from uteroseg.evaluation.predictions import Predictions
 from uteroseg.imaging.nifti import write_mask
+from uteroseg.intake.ingest import find, ingest
 
 
 def test_a_mask_on_the_grid_of_another_case_is_another_patients(tmp_path):

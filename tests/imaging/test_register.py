@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from tests.dataset.drawn import anatomy
+from tests.annotations.drawn import anatomy
 from tests.grids import grid
 from uteroseg.imaging.align import Motion
 from uteroseg.imaging.register import Registration, register

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 from tests.phantom.dicom_build import B_VALUES, ENCODINGS, VENDORS, small_mask, small_study
-from uteroseg.dataset.ingest import ingest
 from uteroseg.dataset.store import Dataset
 from uteroseg.errors import UserError
 from uteroseg.imaging.measure import volume_ml
+from uteroseg.intake.ingest import ingest
 from uteroseg.phantom.acquisition import Acquisition
 from uteroseg.phantom.cohort import simulate_cohort
 from uteroseg.phantom.dicom_files import write_dicom

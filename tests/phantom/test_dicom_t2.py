@@ -7,7 +7,7 @@ import pytest
 
 from tests.phantom.dicom_build import ENCODINGS, VENDORS, small_mask, small_study
 from tests.polygons import inside
-from uteroseg.dicom.annotation import read_annotation
+from uteroseg.annotations.file import read_annotation
 from uteroseg.dicom.classify import SeriesKind
 from uteroseg.dicom.scan import scan_folder
 from uteroseg.dicom.studies import require_studies

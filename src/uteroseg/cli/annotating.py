@@ -10,8 +10,8 @@ import typer
 from uteroseg.errors import UserError
 
 if TYPE_CHECKING:
-    from uteroseg.dataset.ingest import Outcome
-    from uteroseg.dicom.regions import Choice
+    from uteroseg.annotations.regions import Choice
+    from uteroseg.intake.ingest import Outcome
 
 Annotations = Annotated[
     Path | None,
@@ -33,7 +33,7 @@ Pictures = Annotated[Path | None, typer.Option(help="A folder for a picture of e
 
 def choice_of(roi: str | None, roi_colour: str | None) -> Choice:
     """Which region is the tumour; raises UserError where the colour is none."""
-    from uteroseg.dicom.regions import Choice
+    from uteroseg.annotations.regions import Choice
 
     if roi_colour is None:
         return Choice(name=roi or "")

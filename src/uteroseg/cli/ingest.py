@@ -16,10 +16,10 @@ from uteroseg.cli.reading import AdcBMin, Align, BValues, DropIncomplete, readin
 from uteroseg.errors import UserError
 
 if TYPE_CHECKING:
-    from uteroseg.dataset.annotate import Arrived
+    from uteroseg.annotations.arrive import Arrived
+    from uteroseg.annotations.regions import Choice
     from uteroseg.dataset.layout import CaseId
     from uteroseg.dicom.choices import Reading
-    from uteroseg.dicom.regions import Choice
     from uteroseg.imaging.study import DwiStudy
 
 _NO_DIFFUSION = "its DICOM study has no diffusion series"
@@ -59,9 +59,9 @@ def ingest(
 ) -> None:
     """Turn scanner files, NIfTI images or nnU-Net's data into a dataset, or add to one."""
     from uteroseg.cli.interchange import ingest_images, kind_of, no_cohort
-    from uteroseg.dataset.ingest import ingest as run
     from uteroseg.dicom.archive import unpacked
     from uteroseg.dicom.choices import Reading
+    from uteroseg.intake.ingest import ingest as run
 
     reading = reading_of(b_values, drop_incomplete, align, adc_b_min)
     choice = choice_of(roi, roi_colour)
@@ -138,10 +138,10 @@ def ingest(
 
 def _look(source: Path, reading: Reading, annotations: Path | None, choice: Choice, json: bool) -> None:
     """Say what would be used and why; nothing is written."""
-    from uteroseg.dataset.ingest import find, preview
-    from uteroseg.dataset.matching import match
+    from uteroseg.annotations.matching import match
     from uteroseg.dicom.archive import unpacked
     from uteroseg.dicom.studies import SeriesUse
+    from uteroseg.intake.ingest import find, preview
 
     with unpacked(source) as folder:
         studies, scan = find(folder)

@@ -13,9 +13,9 @@ from uteroseg.cli.console import print_result, progress, warn
 from uteroseg.errors import UserError
 
 if TYPE_CHECKING:
-    from uteroseg.dataset.interchange.study import FileStudy
-    from uteroseg.dataset.interchange.take import Taken
     from uteroseg.dataset.store import Dataset
+    from uteroseg.intake.study import FileStudy
+    from uteroseg.intake.take import Taken
 
 Kind = Literal["dicom", "nifti", "nnunet"]
 
@@ -65,8 +65,8 @@ def ingest_images(
     json: bool,
 ) -> None:
     """Take the images of a folder into a dataset, and say what became of each."""
-    from uteroseg.dataset.interchange.original import original_in
-    from uteroseg.dataset.interchange.take import Origin, take_studies
+    from uteroseg.intake.original import original_in
+    from uteroseg.intake.take import Origin, take_studies
 
     if kind == "nnunet" and (original := original_in(source)):
         _copy(original, dataset, cohort, dry_run=dry_run, json=json)
@@ -108,9 +108,9 @@ def no_cohort() -> UserError:
 def _find(
     kind: Kind, source: Path, annotations: Path | None, label: str | None
 ) -> tuple[Sequence[FileStudy], str]:
-    from uteroseg.dataset.annotations import read_annotations
-    from uteroseg.dataset.interchange.nifti import find_nifti
-    from uteroseg.dataset.interchange.nnunet import find_nnunet, is_decathlon
+    from uteroseg.annotations.table import read_annotations
+    from uteroseg.intake.nifti import find_nifti
+    from uteroseg.intake.nnunet import find_nnunet, is_decathlon
 
     if kind == "nifti":
         if label is not None:
@@ -130,7 +130,7 @@ def _find(
 
 
 def _copy(original: Dataset, root: Path, cohort: str | None, *, dry_run: bool, json: bool) -> None:
-    from uteroseg.dataset.interchange.original import copy_dataset
+    from uteroseg.intake.original import copy_dataset
 
     if cohort is not None:
         cohorts = sorted({person.cohort for person in original.participants.values()})

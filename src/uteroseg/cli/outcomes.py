@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 from uteroseg.cli.annotating import mask_text
 
 if TYPE_CHECKING:
-    from uteroseg.dataset.ingest import Outcome
     from uteroseg.dicom.studies import FoundStudy, SeriesUse
+    from uteroseg.intake.ingest import Outcome
 
 
 def found_json(study: FoundStudy) -> dict[str, object]:

@@ -11,8 +11,8 @@ from uteroseg.cli.data import DatasetFolder
 from uteroseg.cli.outcomes import outcome_json, outcome_text
 
 if TYPE_CHECKING:
-    from uteroseg.dataset.public.collections import Collection
-    from uteroseg.dataset.public.selection import Selection, Wanted, WantedStudy
+    from uteroseg.intake.public.collections import Collection
+    from uteroseg.intake.public.selection import Selection, Wanted, WantedStudy
 
 app = typer.Typer(no_args_is_help=True, help="Public cohorts of cervical and uterine tumours.")
 
@@ -20,9 +20,9 @@ app = typer.Typer(no_args_is_help=True, help="Public cohorts of cervical and ute
 @app.command("list")
 def list_(json: Json = False) -> None:
     """Say what the public collections hold, from the index that is installed: no network is needed."""
-    from uteroseg.dataset.public.collections import COLLECTIONS
-    from uteroseg.dataset.public.index import read_index
-    from uteroseg.dataset.public.selection import select
+    from uteroseg.intake.public.collections import COLLECTIONS
+    from uteroseg.intake.public.index import read_index
+    from uteroseg.intake.public.selection import select
 
     index = read_index(COLLECTIONS)
     rows = [_summary(rule, select(rule, index)) for rule in COLLECTIONS.values()]
@@ -40,11 +40,11 @@ def get(
     json: Json = False,
 ) -> None:
     """Download a public collection and turn it into a dataset, or add it to one."""
-    from uteroseg.dataset.public.collections import collection_named
-    from uteroseg.dataset.public.get import downloads_of
-    from uteroseg.dataset.public.get import get as run
-    from uteroseg.dataset.public.index import read_citations, read_index
-    from uteroseg.dataset.public.selection import select
+    from uteroseg.intake.public.collections import collection_named
+    from uteroseg.intake.public.get import downloads_of
+    from uteroseg.intake.public.get import get as run
+    from uteroseg.intake.public.index import read_citations, read_index
+    from uteroseg.intake.public.selection import select
 
     rule = collection_named(name)
     selection = select(rule, read_index([name]))

@@ -110,8 +110,8 @@ class Predictions:
         """
         path = self.file(case)
         if path.suffix == ".dcm":
-            from uteroseg.dicom.regions import Choice
-            from uteroseg.dicom.seg import read_seg  # highdicom takes half a second to import
+            from uteroseg.annotations.regions import Choice
+            from uteroseg.annotations.segmentation import read_seg  # highdicom takes half a second to import
 
             return read_seg(path, choice=Choice(number=self.label))
         if self.label is None:

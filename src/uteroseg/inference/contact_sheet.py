@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from uteroseg.dataset.annotate import Arrived
+from uteroseg.annotations.arrive import Arrived
 from uteroseg.files import write_file
 from uteroseg.imaging.geometry import Geometry
 from uteroseg.imaging.measure import bounding_box, volume_ml

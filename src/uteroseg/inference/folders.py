@@ -9,11 +9,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from uteroseg.dataset.interchange.original import ORIGINAL
 from uteroseg.dataset.readers import cases_by_reader
 from uteroseg.dataset.store import Dataset
 from uteroseg.errors import UserError
 from uteroseg.files import read_json
+from uteroseg.intake.original import ORIGINAL
 from uteroseg.model.folder import CARD, read_card
 
 

@@ -23,7 +23,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from uteroseg import RESEARCH_USE
-from uteroseg.dataset.interchange.original import ORIGINAL
 from uteroseg.dataset.layout import ADC, ANNOTATIONS, CaseId
 from uteroseg.dataset.participants import write_participants
 from uteroseg.dataset.store import Dataset
@@ -31,6 +30,7 @@ from uteroseg.errors import UserError
 from uteroseg.files import require_new, staged_folder, write_json
 from uteroseg.imaging.nifti import write_image, write_mask
 from uteroseg.imaging.study import Mask
+from uteroseg.intake.original import ORIGINAL
 from uteroseg.model.prepare import study_channels
 
 CHANNELS = ("b0", "b1000", "ADC")

@@ -1,0 +1,272 @@
+"""A group's own annotations: matched with their studies, moved from T2 to DWI, or refused by name."""
+
+import json
+import shutil
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from tests.annotations.drawn import (
+    CYAN,
+    DWI_GRID,
+    RED,
+    T2_GRID,
+    Ids,
+    ball,
+    contours_of,
+    write_examination,
+    write_rtstruct,
+)
+from uteroseg.annotations.matching import match
+from uteroseg.annotations.regions import Choice
+from uteroseg.cli.main import app
+from uteroseg.dataset.store import Dataset
+from uteroseg.errors import UserError
+from uteroseg.imaging.nifti import write_mask
+from uteroseg.imaging.study import Mask
+from uteroseg.intake.ingest import find, ingest
+
+OUTLINES = contours_of(ball(T2_GRID), T2_GRID)
+LATER = Ids(study="1.2.3.2", frame="1.2.3.8", date="20200402")
+
+
+@pytest.fixture(scope="module")
+def clinic(tmp_path_factory):
+    """Two examinations of one patient, and the T2 and DWI instances of the first."""
+    folder = tmp_path_factory.mktemp("clinic")
+    drawn_on = write_examination(folder / "first")
+    write_examination(folder / "later", LATER)
+    return folder, drawn_on
+
+
+@pytest.fixture
+def on_t2(clinic):
+    series, instances = clinic[1]["T2"]
+    return {"series": series, "instances": instances}
+
+
+def dice(one, other):
+    return 2 * (one & other).sum() / (one.sum() + other.sum())
+
+
+def taken_in(source, root, annotations, **options):
+    unused = []
+    outcomes = ingest(
+        source, root, cohort="uterine", annotations=annotations, on_unused=unused.append, **options
+    )
+    return outcomes, [error.found for error in unused]
+
+
+def test_contours_on_t2_find_their_study_and_keep_shape_and_volume(clinic, on_t2, tmp_path):
+    write_rtstruct(
+        tmp_path / "in/any_name", [("GTV", CYAN, OUTLINES), ("Uterus", RED, OUTLINES[:2])], **on_t2
+    )
+    outcomes, unused = taken_in(clinic[0], tmp_path / "out", tmp_path / "in", choice=Choice(colour=CYAN))
+    assert not unused
+    assert [(o.annotation_source, o.mask_ml is None) for o in outcomes] == [("T2", False), ("", True)]
+    dataset = Dataset.open(tmp_path / "out")
+    case = outcomes[0].case
+    assert dice(dataset.load_mask(case).data, ball(DWI_GRID)) > 0.95
+    sidecar = json.loads((dataset.root / case.annotation("json")).read_text())
+    drawn_ml = ball(T2_GRID).sum() * T2_GRID.voxel_volume_mm3 / 1000
+    assert sidecar["annotation_source"] == "T2"
+    assert sidecar["volume_ml_as_drawn"] == pytest.approx(drawn_ml, abs=1e-3)
+    assert sidecar["volume_ml"] == pytest.approx(drawn_ml, rel=0.01)
+    assert sidecar["volume_ml_outside"] == 0
+    text = json.dumps(sidecar)
+    assert "GTV" not in text
+    assert "t2_tse" not in text
+
+
+def test_what_was_drawn_on_the_diffusion_images_is_preferred(clinic, on_t2, tmp_path):
+    mask = ball(DWI_GRID, radius=9)
+    series, instances = clinic[1]["DWI"]
+    rois = [("GTV", CYAN, contours_of(mask, DWI_GRID))]
+    write_rtstruct(tmp_path / "in/a", [("GTV", CYAN, OUTLINES)], **on_t2)
+    write_rtstruct(tmp_path / "in/b", rois, series=series, instances=instances)
+    outcomes, unused = taken_in(clinic[0] / "first", tmp_path / "out", tmp_path / "in")
+    assert (outcomes[0].annotation_source, unused) == ("DWI", [])
+    arrived = Dataset.open(tmp_path / "out").load_mask(outcomes[0].case)
+    np.testing.assert_array_equal(arrived.data, mask)
+
+
+def test_a_mask_on_the_grid_of_t2_is_known_by_its_voxels_even_when_flipped(clinic, tmp_path):
+    flipped = T2_GRID.affine.copy()
+    flipped[:3, 3] = T2_GRID.to_patient((0, T2_GRID.shape[1] - 1, 0))
+    flipped[:3, 1] *= -1
+    geometry = type(T2_GRID)(T2_GRID.shape, flipped)
+    write_mask(tmp_path / "mask.nii.gz", Mask(ball(geometry), geometry))
+    (tmp_path / "t.csv").write_text("study,mask\nfirst,mask.nii.gz\n")
+    outcomes, _ = taken_in(clinic[0], tmp_path / "out", tmp_path / "t.csv")
+    assert outcomes[0].annotation_source == "T2"
+
+
+def test_a_flipped_mask_of_the_diffusion_grid_stays_voxel_for_voxel(clinic, tmp_path):
+    flipped = DWI_GRID.affine.copy()
+    flipped[:3, 3] = DWI_GRID.to_patient((0, 0, DWI_GRID.shape[2] - 1))
+    flipped[:3, 2] *= -1
+    geometry = type(DWI_GRID)(DWI_GRID.shape, flipped)
+    data = np.random.default_rng(0).random(DWI_GRID.shape) > 0.5
+    write_mask(tmp_path / "mask.nii.gz", Mask(data[..., ::-1].copy(), geometry))
+    (tmp_path / "t.csv").write_text("study,mask\nfirst,mask.nii.gz\n")
+    outcomes, _ = taken_in(clinic[0], tmp_path / "out", tmp_path / "t.csv")
+    assert outcomes[0].annotation_source == "DWI"
+    np.testing.assert_array_equal(Dataset.open(tmp_path / "out").load_mask(outcomes[0].case).data, data)
+
+
+@pytest.mark.parametrize(
+    ("ids", "found"),
+    [
+        (Ids(patient="P2"), "is of another patient"),
+        (Ids(frame="1.2.3.77"), "lies in another frame of reference"),
+        (Ids(study="1.2.3.66", date="20210506"), "dated 20210506, is of another examination"),
+    ],
+)
+def test_a_mask_of_somebody_or_somewhere_else_is_refused_and_the_rest_goes_on(
+    clinic, on_t2, ids, found, tmp_path
+):
+    wrong = write_rtstruct(tmp_path / "in/wrong.dcm", [("GTV", CYAN, OUTLINES)], ids)
+    write_rtstruct(tmp_path / "in/right.dcm", [("GTV", CYAN, OUTLINES)], **on_t2)
+    outcomes, unused = taken_in(clinic[0], tmp_path / "out", tmp_path / "in")
+    assert len(unused) == 1
+    assert found in unused[0]
+    assert "wrong.dcm" in unused[0]
+    assert [(o.status, o.mask_ml is None) for o in outcomes] == [("added", False), ("added", True)]
+    (tmp_path / "t.csv").write_text(f"study,mask\nfirst,{wrong}\n")
+    outcomes, _ = taken_in(clinic[0], tmp_path / "table", tmp_path / "t.csv")
+    assert [o.status for o in outcomes] == ["failed", "added"]
+    assert found in outcomes[0].error
+    assert not list((tmp_path / "table").rglob("*mask*"))
+
+
+def crossing():
+    return T2_GRID.to_patient([(5, 10, 10), (5, 60, 60), (5, 60, 10), (5, 10, 60)])
+
+
+@pytest.mark.parametrize(
+    ("rois", "found"),
+    [
+        ([("GTV", CYAN, [(5, crossing())])], "crosses itself"),
+        ([("GTV", CYAN, [(5, OUTLINES[0][1] + (400, 0, 0))])], "lies off every slice"),
+        ([("GTV", CYAN, [(5, OUTLINES[0][1][:2])])], "has 2 points"),
+        ([("GTV", CYAN, OUTLINES), ("GTV", RED, OUTLINES)], "holds 2 regions"),
+        ([("Bladder", CYAN, OUTLINES)], "holds a region of name 'GTV', they hold: .*Bladder"),
+        ([("GTV", CYAN, [(5, OUTLINES[0][1] + (0, 3000, 0))])], "encloses no pixel of its images"),
+    ],
+)
+def test_a_bad_annotation_names_its_file_and_leaves_nothing_half_written(
+    clinic, on_t2, rois, found, tmp_path
+):
+    write_rtstruct(tmp_path / "in/bad.dcm", rois, **on_t2)
+    outcomes, _ = taken_in(clinic[0], tmp_path / "out", tmp_path / "in", choice=Choice(name="GTV"))
+    assert [o.status for o in outcomes] == ["failed", "added"]
+    with pytest.raises(UserError, match=found):
+        raise UserError(outcomes[0].error, expected="", fix="")
+    assert "bad.dcm" in outcomes[0].error
+    dataset = Dataset.open(tmp_path / "out")
+    assert len(dataset.cases()) == 1
+    assert not [p for p in dataset.root.rglob("*") if "incoming" in str(p) or "mask" in p.name]
+
+
+def test_files_that_cannot_be_matched_are_told_and_the_rest_goes_on(clinic, on_t2, real_data, tmp_path):
+    path = write_rtstruct(tmp_path / "in/right", [("GTV", CYAN, OUTLINES)], **on_t2)
+    (tmp_path / "in/cut.dcm").write_bytes(path.read_bytes()[:600])
+    write_mask(tmp_path / "in/mask.nii.gz", Mask(ball(DWI_GRID), DWI_GRID))
+    shutil.copy(real_data / "dicom_seg" / "liver.dcm", tmp_path / "in/third_party.dcm")
+    outcomes, unused = taken_in(clinic[0] / "first", tmp_path / "out", tmp_path / "in")
+    assert [o.annotation_source for o in outcomes] == ["T2"]
+    for name, found in (
+        ("cut", "holds no region"),
+        ("mask.nii", "does not say"),
+        ("third_party", "another patient"),
+    ):
+        (message,) = [text for text in unused if name in text]
+        assert found in message
+    assert len(unused) == 3
+
+
+def test_two_annotations_of_one_study_are_a_question_and_the_name_answers_it(clinic, on_t2, tmp_path):
+    write_rtstruct(tmp_path / "in/a.dcm", [("GTV", CYAN, OUTLINES)], **on_t2)
+    write_rtstruct(tmp_path / "in/b.dcm", [("UTERUS - 1", RED, OUTLINES)], **on_t2)
+    (failed,), _ = taken_in(clinic[0] / "first", tmp_path / "out", tmp_path / "in")
+    assert "2 annotations could be" in failed.error
+    assert "a.dcm (1 GTV (0,235,235))" in failed.error
+    (outcome,), unused = taken_in(
+        clinic[0] / "first", tmp_path / "out", tmp_path / "in", choice=Choice(name="uterus*")
+    )
+    assert outcome.annotation.name == "b.dcm"
+    assert not unused
+
+
+def test_a_single_mask_without_a_table_is_refused_before_anything_is_written(clinic, tmp_path):
+    write_mask(tmp_path / "mask.nii.gz", Mask(ball(DWI_GRID), DWI_GRID))
+    with pytest.raises(UserError, match="does not say which study"):
+        taken_in(clinic[0], tmp_path / "out", tmp_path / "mask.nii.gz")
+    assert not (tmp_path / "out").exists()
+
+
+def test_what_lies_outside_the_study_is_reported(clinic, on_t2, tmp_path):
+    middle = (0, 0, -34)
+    data = ball(T2_GRID, middle)
+    write_rtstruct(tmp_path / "in/rt", [("GTV", CYAN, contours_of(data, T2_GRID))], **on_t2)
+    (outcome,), _ = taken_in(clinic[0] / "first", tmp_path / "out", tmp_path / "in")
+    centres = T2_GRID.to_patient(np.argwhere(data))
+    index = DWI_GRID.to_index(centres)
+    outside = ~((index >= -0.5) & (index < np.array(DWI_GRID.shape) - 0.5)).all(axis=1)
+    assert outside.sum() > 100
+    assert outcome.outside_ml == pytest.approx(outside.sum() * T2_GRID.voxel_volume_mm3 / 1000)
+
+
+def test_motion_between_t2_and_dwi_is_found_recorded_and_shown(tmp_path):
+    shift = (0.0, 6.0, -5.0)
+    series, instances = write_examination(tmp_path / "in", shift=shift)["T2"]
+    write_rtstruct(tmp_path / "in/rt.dcm", [("GTV", CYAN, OUTLINES)], series=series, instances=instances)
+    arrived = {}
+    (outcome,), _ = taken_in(
+        tmp_path / "in",
+        tmp_path / "out",
+        tmp_path / "in",
+        register=True,
+        on_mask=lambda case, study, one: arrived.update({str(case): one}),
+    )
+    record = outcome.registration
+    assert record["displacement_mm"] == pytest.approx(np.linalg.norm(shift), abs=1.0)
+    assert record["applied"]
+    dataset = Dataset.open(tmp_path / "out")
+    assert json.loads((dataset.root / outcome.case.annotation("json")).read_text())["registration"] == record
+    truth = ball(DWI_GRID, shift)
+    assert dice(dataset.load_mask(outcome.case).data, truth) > 0.9
+    assert dice(arrived["sub-0001"].unregistered.data, truth) < 0.75
+
+
+def test_registration_needs_the_images_that_were_drawn_on(clinic, tmp_path):
+    write_rtstruct(tmp_path / "in/rt.dcm", [("GTV", CYAN, OUTLINES)])
+    (outcome,), _ = taken_in(clinic[0] / "first", tmp_path / "out", tmp_path / "in", register=True)
+    assert "The images on which" in outcome.error
+    (outcome,), _ = taken_in(clinic[0] / "first", tmp_path / "out", tmp_path / "in")
+    assert outcome.annotation_source == "another grid"
+
+
+def test_the_command_says_what_it_would_take_and_draws_what_it_took(clinic, on_t2, tmp_path):
+    write_rtstruct(tmp_path / "in/rt.dcm", [("ROI", RED, OUTLINES[:1]), ("ROI", CYAN, OUTLINES)], **on_t2)
+    write_rtstruct(tmp_path / "in/lost.dcm", [("ROI", CYAN, OUTLINES)], Ids(patient="P9"))
+    command = ["ingest", str(clinic[0]), str(tmp_path / "out"), "--cohort", "uterine", "--json"]
+    command += ["--annotations", str(tmp_path / "in"), "--roi-colour", "0,235,235"]
+    looked = CliRunner().invoke(app, [*command, "--dry-run"])
+    assert looked.exit_code == 2
+    values = json.loads(looked.stdout)
+    assert [s["annotation"] and s["annotation"][-6:] for s in values["studies"]] == ["rt.dcm", None]
+    assert "lost.dcm is of another patient" in values["unused_annotations"][0]
+    assert not (tmp_path / "out").exists()
+    done = CliRunner().invoke(app, [*command, "--pictures", str(tmp_path / "pictures")])
+    assert done.exit_code == 2
+    assert [s["annotation_source"] for s in json.loads(done.stdout)["studies"]] == ["T2", None]
+    assert [p.name for p in (tmp_path / "pictures").iterdir()] == ["sub-0001_ses-01.png"]
+
+
+def test_a_dry_run_tells_several_candidates_apart_as_the_run_does(clinic, on_t2, tmp_path):
+    write_rtstruct(tmp_path / "in/a.dcm", [("GTV", CYAN, OUTLINES)], **on_t2)
+    studies, _ = find(clinic[0])
+    matches = match(tmp_path / "in/a.dcm", studies, clinic[0], Choice())
+    assert [m.mask.name if (m := matches.of(found)) else None for found in studies] == ["a.dcm", None]

@@ -1,0 +1,112 @@
+import numpy as np
+import pydicom
+import pytest
+
+from tests.annotations.drawn import CYAN, RED, T2_GRID, ball, contours_of, write_rtstruct
+from tests.grids import ORIENTATIONS, grid
+from uteroseg.annotations.file import annotation_header, read_annotation
+from uteroseg.annotations.regions import Choice, Region
+from uteroseg.errors import UserError
+
+TUMOUR = ball(T2_GRID)
+OUTLINES = contours_of(TUMOUR, T2_GRID)
+SMALL = [(5, T2_GRID.to_patient([(5, 1.5, 1.5), (5, 1.5, 9.5), (5, 9.5, 9.5), (5, 9.5, 1.5)]))]
+
+
+def read(path, geometry=T2_GRID, **chosen):
+    return read_annotation(path, choice=Choice(**chosen), grid_of=lambda instances: geometry)
+
+
+@pytest.mark.parametrize("name", ORIENTATIONS)
+def test_contours_give_back_the_mask_that_they_outline_on_every_plane(name, tmp_path):
+    geometry = grid(name, (12, 60, 70), (4.0, 0.8, 0.9), (12.3, -45.6, 78.9))
+    middle = geometry.to_patient((5.2, 31, 33))
+    mask = ball(geometry, middle, 14) & ~ball(geometry, middle, 6)
+    path = write_rtstruct(tmp_path / "rt.dcm", [("GTV", CYAN, contours_of(mask, geometry))])
+    np.testing.assert_array_equal(read(path, geometry).data, mask)
+
+
+def test_a_region_is_chosen_by_name_colour_or_number(tmp_path):
+    path = write_rtstruct(
+        tmp_path / "rt.dcm", [("ROI", RED, SMALL), ("ROI", CYAN, OUTLINES), ("Cervix", RED, SMALL)]
+    )
+    for chosen in ({"colour": CYAN}, {"number": 2}, {"name": "roi", "colour": CYAN}):
+        np.testing.assert_array_equal(read(path, **chosen).data, TUMOUR)
+    assert read(path, name="CERV*").data.sum() == 64
+    _, regions = annotation_header(path)
+    assert regions == [Region(1, "ROI", RED), Region(2, "ROI", CYAN), Region(3, "Cervix", RED)]
+
+
+@pytest.mark.parametrize(
+    ("chosen", "found"),
+    [
+        ({}, r"holds 2 regions: 1 GTV \(0,235,235\); 2 Uterus \(255,0,0\)"),
+        ({"name": "Tumour"}, r"no region of name 'Tumour', it holds: 1 GTV"),
+        ({"colour": (1, 2, 3)}, r"no region of colour 1,2,3, it holds: 1 GTV"),
+        ({"name": "*T*"}, "holds 2 regions"),
+    ],
+)
+def test_a_choice_that_fits_none_or_several_lists_what_there_is(chosen, found, tmp_path):
+    path = write_rtstruct(tmp_path / "rt.dcm", [("GTV", CYAN, OUTLINES), ("Uterus", RED, SMALL)])
+    with pytest.raises(UserError, match=found) as caught:
+        read(path, **chosen)
+    assert "rt.dcm" in caught.value.found
+
+
+def bow():
+    return T2_GRID.to_patient([(5, 10, 10), (5, 40, 40), (5, 40, 10), (5, 10, 40)])
+
+
+@pytest.mark.parametrize(
+    ("points", "found"),
+    [
+        (bow(), r"contour 2 crosses itself"),
+        (SMALL[0][1] + (500, 0, 0), "contour 2 at .* lies off every slice"),
+        (SMALL[0][1][:2], "contour 2 has 2 points"),
+        (np.zeros((0, 3)), "contour 2 has 0 points"),
+        (SMALL[0][1][:1], "has CLOSED_PLANAR, POINT contours"),
+    ],
+)
+def test_a_bad_contour_is_refused_with_file_and_region(points, found, tmp_path):
+    path = write_rtstruct(tmp_path / "rt.dcm", [("GTV", CYAN, [SMALL[0], (None, points)])])
+    with pytest.raises(UserError, match=found) as caught:
+        read(path)
+    assert "rt.dcm, ROI 'GTV'" in caught.value.found
+
+
+def cut_numbers(ds):
+    ds.ROIContourSequence[0].ContourSequence[0].ContourData = ["1", "2"]
+
+
+def no_contours(ds):
+    del ds.ROIContourSequence
+
+
+@pytest.mark.parametrize(
+    ("change", "found"),
+    [(cut_numbers, "is damaged"), (no_contours, "has no contours")],
+)
+def test_a_damaged_structure_set_is_refused_by_name(change, found, tmp_path):
+    path = write_rtstruct(tmp_path / "rt.dcm", [("GTV", CYAN, SMALL)], change=change)
+    with pytest.raises(UserError, match=found) as caught:
+        read(path)
+    assert "rt.dcm" in caught.value.found
+
+
+def test_numbers_that_are_none_and_a_cut_file_are_refused(tmp_path):
+    path = write_rtstruct(tmp_path / "rt.dcm", [("GTV", CYAN, SMALL)])
+    whole = path.read_bytes()
+    number = pydicom.dcmread(path).ROIContourSequence[0].ContourSequence[0].ContourData[0]
+    text = str(number.original_string if hasattr(number, "original_string") else number).encode()
+    for damaged in (whole.replace(text, b"x" * len(text), 1), whole[: len(whole) // 2], whole[:400]):
+        path.write_bytes(damaged)
+        with pytest.raises(UserError, match=r"rt\.dcm"):
+            read(path)
+
+
+def test_without_its_images_the_contours_planes_are_the_slices(tmp_path):
+    path = write_rtstruct(tmp_path / "rt.dcm", [("GTV", CYAN, OUTLINES)])
+    mask = read_annotation(path)
+    assert mask.geometry.spacing[0] == pytest.approx(4)
+    voxel, theirs = mask.geometry.voxel_volume_mm3, T2_GRID.voxel_volume_mm3
+    assert mask.data.sum() * voxel == pytest.approx(TUMOUR.sum() * theirs, rel=0.03)
