@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import secrets
 import shutil
 from collections.abc import Callable, Iterator, Mapping
@@ -12,14 +13,70 @@ from typing import Any
 
 from uteroseg.errors import UserError
 
+_CLUTTER = {
+    *(".ds_store", "thumbs.db", "ehthumbs.db", "desktop.ini", "__macosx", ".git", ".trashes"),
+    *("$recycle.bin", "system volume information", ".spotlight-v100", ".fseventsd", ".trash-1000"),
+}
+
+
+def is_clutter(name: str) -> bool:
+    """Whether a file or folder of this name is what systems leave about, and never what a person has made.
+
+    ``._scan.dcm`` is what macOS writes beside ``scan.dcm`` on foreign disks and into archives.
+    """
+    return name.startswith("._") or name.lower() in _CLUTTER
+
+
+def files_below(root: Path) -> Iterator[Path]:
+    """Every regular file below a folder, or the file itself, by name, each folder's own files first.
+
+    Links are followed, each file and folder is given once, and under a name that is no link where it has one
+    below the root. What `is_clutter`, links to nowhere, and pipes are passed over.
+    """
+    if root.is_file():
+        yield root
+    visited: set[Path] = set()
+    links: list[Path] = []
+    yield from _walk(root, visited, links)
+    for link in links:  # grows: a folder that is linked to can hold more links
+        if link.is_dir() and not _real(root).is_relative_to(_real(link)):
+            yield from _walk(link, visited, links)
+    for target, link in {_real(link): link for link in reversed(links)}.items():
+        if target.is_file() and target.parent not in visited:
+            yield link
+
+
+def _walk(folder: Path, visited: set[Path], links: list[Path]) -> Iterator[Path]:
+    if _real(folder) in visited:
+        return
+    try:
+        with os.scandir(folder) as found:
+            entries = sorted((e for e in found if not is_clutter(e.name)), key=lambda entry: entry.name)
+    except OSError:  # may not be read
+        return
+    visited.add(_real(folder))
+    links += (Path(entry) for entry in entries if entry.is_symlink())
+    yield from (Path(entry) for entry in entries if entry.is_file(follow_symlinks=False))
+    for entry in entries:
+        if entry.is_dir(follow_symlinks=False):
+            yield from _walk(Path(entry), visited, links)
+
+
+def _real(path: Path) -> Path:
+    return Path(os.path.realpath(path))  # Path.resolve raises on a loop of links
+
 
 def write_text(path: Path, text: str, *, private: bool = False) -> None:
-    """Replace a file's text; a private file can be read by its owner alone."""
+    r"""Replace a file's text; a private file can be read by its owner alone.
+
+    What is no text, of a path's name, becomes ``\udc…``: as in JSON, so that it is read back as it was.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = _beside(path)
     try:
         temporary.touch(mode=0o600 if private else 0o666)
-        temporary.write_text(text, encoding="utf-8", newline="\n")
+        # names of paths that are not UTF-8; JSON reads what stands for them back as it was
+        temporary.write_text(text, encoding="utf-8", errors="backslashreplace", newline="\n")
         temporary.replace(path)
     except BaseException:
         temporary.unlink(missing_ok=True)
@@ -52,7 +109,7 @@ def read_json(path: Path) -> dict[str, Any]:
         If the file is not one, or cannot be read.
     """
     try:
-        values = json.loads(path.read_text("utf-8"))
+        values = json.loads(path.read_text("utf-8-sig"))
     except (OSError, ValueError) as error:
         raise _no_object(path, str(error)) from error
     if not isinstance(values, dict):
@@ -63,8 +120,8 @@ def read_json(path: Path) -> dict[str, Any]:
 def _no_object(path: Path, problem: str) -> UserError:
     return UserError(
         f"{path} cannot be read ({problem}).",
-        expected="a JSON object, as uteroseg wrote it.",
-        fix="restore the file from a copy, or make it again.",
+        expected="a JSON object.",
+        fix="correct the file, restore it from a copy, or make it again.",
     )
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from uteroseg.errors import UserError
+from uteroseg.errors import UserError, printable
 
 if TYPE_CHECKING:
     from rich.progress import Progress
@@ -35,12 +35,15 @@ def print_error(error: UserError) -> None:
 
 def print_result(values: Mapping[str, Any], text: str, *, as_json: bool) -> None:
     """Print a result, for a machine or for a person."""
-    typer.echo(json.dumps(values, indent=2, ensure_ascii=False) if as_json else text)
+    if as_json:  # names that are not UTF-8 as JSON writes what no character stands for
+        written = json.dumps(values, indent=2, ensure_ascii=False).encode("utf-8", "backslashreplace")
+        text = written.decode("utf-8")
+    typer.echo(text if as_json else printable(text))
 
 
 def warn(text: str) -> None:
     """Print a line on standard error."""
-    typer.echo(text, err=True)
+    typer.echo(printable(text), err=True)
 
 
 @contextmanager

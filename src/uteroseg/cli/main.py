@@ -3,13 +3,26 @@
 from __future__ import annotations
 
 import gc
+import io
 import sys
 from typing import Annotated
 
 import typer
 
 from uteroseg import RESEARCH_USE, __version__
-from uteroseg.cli import check, data, demo, experiment, export, ingest, predict, public, results, training
+from uteroseg.cli import (
+    check,
+    cohort,
+    data,
+    demo,
+    experiment,
+    export,
+    ingest,
+    predict,
+    public,
+    results,
+    training,
+)
 from uteroseg.cli.console import print_error
 from uteroseg.errors import UserError
 
@@ -55,11 +68,15 @@ for verb in (
 ):
     app.command()(verb)
 app.add_typer(public.app, name="public")
+app.add_typer(cohort.app, name="cohort")
 
 
 def main() -> None:
     """Run the command line: a UserError is printed without a traceback and ends with code 2."""
     gc.set_threshold(_OBJECTS_BETWEEN_COLLECTIONS)
+    for stream in (sys.stdout, sys.stderr):  # names of files can hold what no terminal shows
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     try:
         app()
     except UserError as error:
