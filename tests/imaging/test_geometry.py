@@ -59,3 +59,9 @@ def test_a_grid_agrees_with_itself(name):
 def test_a_singular_affine_is_refused():
     with pytest.raises(ValueError, match="invertible"):
         Geometry((1, 1, 1), np.zeros((4, 4)))
+
+
+@pytest.mark.parametrize("mm", [1e-4, 1e15, 2000.0])
+def test_voxels_of_impossible_sizes_are_refused(mm):
+    with pytest.raises(ValueError, match=r"voxels have edges of 0.001 to 1000 mm, got 4 × 2 × "):
+        Geometry((2, 2, 2), np.diag([4, 2, mm, 1]))

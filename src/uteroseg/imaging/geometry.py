@@ -15,6 +15,7 @@ Array = npt.NDArray[Any]
 Plane = Literal["sagittal", "coronal", "axial"]
 
 _PLANES: tuple[Plane, Plane, Plane] = ("sagittal", "coronal", "axial")
+_VOXEL_MM = (1e-3, 1e3)  # beyond are damaged headers; what is likely, `check` says
 _NIFTI_FROM_LPS = np.diag([-1.0, -1.0, 1.0, 1.0])
 
 
@@ -32,7 +33,7 @@ class Geometry:
     Raises
     ------
     ValueError
-        If the affine is singular or not 4 × 4.
+        If the affine is singular or not 4 × 4, or voxels have impossible sizes.
 
     References
     ----------
@@ -46,6 +47,10 @@ class Geometry:
         affine = np.array(self.affine, dtype=np.float64)
         if affine.shape != (4, 4) or not np.isfinite(affine).all() or abs(np.linalg.det(affine)) < 1e-9:
             raise ValueError(f"an affine is a finite, invertible 4 × 4 matrix, got {affine!r}")
+        (low, high), edges = _VOXEL_MM, np.linalg.norm(affine[:3, :3], axis=0)
+        if not all(low <= mm <= high for mm in edges):
+            got = " × ".join(f"{mm:g}" for mm in edges)
+            raise ValueError(f"voxels have edges of {low:g} to {high:g} mm, got {got} mm")
         affine.setflags(write=False)
         object.__setattr__(self, "affine", affine)
         object.__setattr__(self, "shape", tuple(int(n) for n in self.shape))

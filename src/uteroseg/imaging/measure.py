@@ -16,6 +16,9 @@ from uteroseg.imaging.geometry import Array
 from uteroseg.imaging.study import Mask
 
 MM3_PER_ML = 1000.0
+PLAUSIBLE_TUMOUR_ADC = (0.4, 1.8)
+"""Median ADC that a tumour of cervix or corpus can have, 10⁻³ mm²/s: reported 0.7 to 1.2, with room for
+necrosis, mucinous types and noise. Urine has 3, normal myometrium 1.5, fat and air less than 0.3."""
 
 
 @dataclass(frozen=True)

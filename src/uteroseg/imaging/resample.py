@@ -85,6 +85,16 @@ def resample_mask(mask: Mask, target: Geometry) -> Mask:
     return Mask(moved, target)
 
 
+def on_same_voxels(mask: Mask, target: Geometry) -> Mask:
+    """A mask on a grid that consists of its own voxels, turned, flipped, cut or continued; others unchanged.
+
+    It is unchanged too where some of it would be cut off.
+    """
+    if volume_outside_ml(mask, target) or not _is_same_lattice(mask.geometry, target):
+        return mask
+    return resample_mask(mask, target)
+
+
 def volume_outside_ml(mask: Mask, target: Geometry) -> float:
     """Volume of a mask's voxels whose centres lie outside another grid, mL."""
     everything = float(np.count_nonzero(mask.data)) * mask.geometry.voxel_volume_mm3 / MM3_PER_ML

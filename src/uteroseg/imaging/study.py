@@ -1,4 +1,4 @@
-"""The two things the project is about: a diffusion study and a mask."""
+"""The things the project is about: a diffusion study, a mask, and an image beside them."""
 
 from __future__ import annotations
 
@@ -11,6 +11,11 @@ import numpy as np
 from uteroseg.errors import UserError
 from uteroseg.imaging.diffusion import DiffusionFit, fit_adc
 from uteroseg.imaging.geometry import Array, Geometry
+
+DERIVED = "derived_images"
+"""Field of ``DwiStudy.acquisition``: b-values whose images were not measured → how they were computed."""
+ADC_LEFT_OUT = "scanner_adc_left_out"
+"""Field of the same: why the scanner's ADC map is not there, in words that name nobody."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,9 +33,10 @@ class DwiStudy:
         The scanner's own ADC map, 10⁻³ mm²/s.
     acquisition : mapping
         Scanner fields under their BIDS names (``Manufacturer``, ``EchoTime`` in s, …) and
-        ``b_value_source``. Nothing in it identifies a patient.
+        ``b_value_source``; `DERIVED` where images are. Nothing in it identifies a patient.
     adc_b_min : float
-        s/mm²; images of lower b-values are left out of the ADC fit.
+        s/mm²; images of lower b-values are left out of the ADC fit. 0 where an image is derived: its fit is
+        the map that it was derived from.
 
     Raises
     ------
@@ -48,6 +54,8 @@ class DwiStudy:
     adc_b_min: float = 0.0
 
     def __post_init__(self) -> None:
+        if self.derived:
+            object.__setattr__(self, "adc_b_min", 0.0)
         if self.signal.shape != (len(self.b_values), *self.geometry.shape):
             raise ValueError(
                 f"signal {self.signal.shape} does not fit "
@@ -63,6 +71,11 @@ class DwiStudy:
                 expected="finite signal in every voxel.",
                 fix="look at the images in a viewer and convert them again from the scanner's files.",
             )
+
+    @property
+    def derived(self) -> bool:
+        """Whether an image was computed from others instead of measured."""
+        return bool(self.acquisition.get(DERIVED))
 
     def fit(self) -> DiffusionFit:
         """Fit the ADC; raises UserError with fewer than two b-values of at least ``adc_b_min``."""
@@ -93,3 +106,21 @@ class Mask:
                 f"a mask is boolean on its geometry's grid {self.geometry.shape}, "
                 f"got {self.data.dtype} {self.data.shape}"
             )
+
+
+@dataclass(frozen=True, eq=False)
+class Volume:
+    """An image on a grid of its own, such as the examination's T2.
+
+    Parameters
+    ----------
+    image : ndarray of float32, shape (slices, rows, columns)
+        Arbitrary units.
+    geometry : Geometry
+    acquisition : mapping
+        Scanner fields under their BIDS names; nothing in it identifies a patient.
+    """
+
+    image: Array
+    geometry: Geometry
+    acquisition: Mapping[str, Any] = field(default_factory=dict)
