@@ -61,12 +61,17 @@ def test_a_job_is_done_in_another_process_by_the_end_of_the_body(second, tmp_pat
     assert int((tmp_path / "pid").read_text()) != os.getpid()
 
 
-def test_the_error_of_a_job_is_raised_after_the_body(second):
-    seen = []
-    with pytest.raises(UserError, match=r"It is broken. Expected: a whole one."), second(fail):  # noqa: PT012
+def test_what_a_job_gives_is_given_after_the_body(second):
+    with second(os.getpid) as outcome:
+        pass
+    assert outcome() != os.getpid()
+
+
+def test_the_error_of_a_job_is_raised_where_it_is_asked_for(second):
+    with second(fail) as outcome:
         time.sleep(0.2)
-        seen.append("body")
-    assert seen == ["body"]
+    with pytest.raises(UserError, match=r"It is broken. Expected: a whole one."):
+        outcome()
 
 
 def test_the_error_of_the_body_is_raised_when_the_job_is_done(second, tmp_path):
@@ -83,10 +88,13 @@ def test_an_interrupt_is_left_to_the_parent(second, tmp_path):
 
 def test_a_killed_process_fails_its_job_and_the_next_are_done_here(tmp_path):
     with second_process(nothing) as meanwhile:
-        with pytest.raises(RuntimeError, match="terminated abruptly"), meanwhile(die):
+        with meanwhile(die) as outcome:
             pass
-        with meanwhile(partial(note, tmp_path / "pid")):
+        with pytest.raises(RuntimeError, match="terminated abruptly"):
+            outcome()
+        with meanwhile(partial(note, tmp_path / "pid")) as outcome:
             assert not (tmp_path / "pid").exists()
+        outcome()
         assert (tmp_path / "pid").read_text() == str(os.getpid())
         with pytest.raises(ZeroDivisionError), meanwhile(partial(note, tmp_path / "not")):
             raise ZeroDivisionError
@@ -94,8 +102,9 @@ def test_a_killed_process_fails_its_job_and_the_next_are_done_here(tmp_path):
 
 
 def test_without_a_process_a_job_follows_the_body_unless_that_fails(tmp_path):
-    with afterwards(partial(note, tmp_path / "pid")):
+    with afterwards(partial(note, tmp_path / "pid")) as outcome:
         assert not (tmp_path / "pid").exists()
+    outcome()
     assert (tmp_path / "pid").read_text() == str(os.getpid())
     with pytest.raises(ZeroDivisionError), afterwards(partial(note, tmp_path / "not")):
         raise ZeroDivisionError

@@ -6,18 +6,17 @@ What it takes to begin one is imported only then: most commands never do.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
-from typing import TypeAlias
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from typing import Any, TypeAlias
 
-Meanwhile: TypeAlias = Callable[[Callable[[], object]], AbstractContextManager[None]]
-"""Does a job while the body of its ``with`` runs; leaving it waits for the job and raises its error."""
+Meanwhile: TypeAlias = Callable[[Callable[[], Any]], AbstractContextManager[Callable[[], Any]]]
+"""Does a job while the body of its ``with`` runs. Leaving it waits for the job; what it gave gives the job's
+result then, or raises its error."""
 
 
-@contextmanager
-def afterwards(job: Callable[[], object]) -> Iterator[None]:
-    """Do a job in this process when the body is done, unless that fails: a `Meanwhile` without a process."""
-    yield
-    job()
+def afterwards(job: Callable[[], Any]) -> AbstractContextManager[Callable[[], Any]]:
+    """Do a job in this process when it is asked for its result: a `Meanwhile` without a process."""
+    return nullcontext(job)
 
 
 @contextmanager
@@ -38,18 +37,16 @@ def second_process(prepare: Callable[[], object]) -> Iterator[Meanwhile]:
         pool.submit(_get_ready, prepare)
 
         @contextmanager
-        def meanwhile(job: Callable[[], object]) -> Iterator[None]:
+        def meanwhile(job: Callable[[], Any]) -> Iterator[Callable[[], Any]]:
             try:
                 future = pool.submit(job)
             except BrokenProcessPool:  # it was killed during an earlier job, which said so
-                with afterwards(job):
-                    yield
+                yield job
                 return
             try:
-                yield
+                yield future.result
             finally:
                 wait([future])
-            future.result()
 
         yield meanwhile
 

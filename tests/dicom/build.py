@@ -1,6 +1,7 @@
 """Synthetic diffusion series written with pydicom: any orientation, any vendor's dialect, any defect."""
 
 import struct
+from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -52,6 +53,7 @@ class Recipe:
     study_uid: str = field(default_factory=generate_uid)
     frame_of_reference_uid: str = field(default_factory=generate_uid)
     implicit: bool = False
+    series_of: Callable[[float, int], object] = lambda b, slice_index: 0  # one Series Instance UID for each
     adjust: Callable[[FileDataset], None] = lambda ds: None
 
 
@@ -70,13 +72,14 @@ def position(orientation: str, slice_index: int) -> np.ndarray:
 def write_series(folder: Path, recipe: Recipe) -> list[Path]:
     """Write one file per b-value, direction and slice; return their paths in that order."""
     folder.mkdir(parents=True, exist_ok=True)
-    uid = generate_uid()
+    uids: dict[object, str] = defaultdict(generate_uid)
     paths = []
     for b in recipe.b_values:
         for direction in recipe.directions if b > 0 and recipe.directions else (None,):
             order = range(recipe.slices)
             for s in reversed(order) if recipe.descending else order:
                 path = folder / f"{len(paths):04d}"
+                uid = uids[recipe.series_of(b, s)]
                 ds = image(recipe, b=b, slice_index=s, series_uid=uid, instance=len(paths) + 1)
                 if direction is not None:
                     ds.DiffusionDirectionality = "DIRECTIONAL"

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -8,8 +9,9 @@ from uteroseg.dicom.adc import load_adc
 from uteroseg.dicom.assemble import load_study
 from uteroseg.dicom.scan import scan_folder
 from uteroseg.errors import UserError
+from uteroseg.imaging.study import ADC_LEFT_OUT
 
-from .build import COLUMNS, ROWS, Recipe, write_series
+from .build import COLUMNS, ROWS, Recipe, truncate, write_series
 
 ADC = ("DERIVED", "PRIMARY", "DIFFUSION", "ADC")
 TRUTH = np.linspace(0.4, 3.0, ROWS * COLUMNS).reshape(ROWS, COLUMNS)  # 10⁻³ mm²/s
@@ -22,6 +24,10 @@ def stored(ds: pydicom.Dataset, *, slope: float | None, per_unit: float, unit: s
         ds.RescaleSlope, ds.RescaleIntercept = f"{slope:g}", 0
     if unit:
         ds.RescaleType = unit
+
+
+def in_millionths(ds: pydicom.Dataset) -> None:
+    stored(ds, slope=None, per_unit=1000)
 
 
 @pytest.mark.parametrize(
@@ -68,9 +74,55 @@ def test_a_map_with_a_slice_twice_is_refused(tmp_path: Path) -> None:
         load_adc(scan_folder(tmp_path).series[0])
 
 
-def test_a_map_on_another_grid_does_not_join_a_study(tmp_path: Path) -> None:
-    write_series(tmp_path / "dwi", Recipe())
-    recipe = Recipe(b_values=(0,), image_type=ADC, slices=4)
-    write_series(tmp_path / "adc", recipe)
-    with pytest.raises(UserError, match="grids differ"):
-        load_study(scan_folder(tmp_path).series)
+@pytest.mark.parametrize(
+    ("damage", "told"),
+    [
+        ("gap", "its slices form no whole volume"),
+        ("twice", "its slices form no whole volume"),
+        ("end", "it lies on another grid than the images"),
+        ("grid", "it lies on another grid than the images"),
+        ("truncated", "a file of it cannot be read"),
+        ("unit", "its unit cannot be told"),
+        ("pixels", "its pixels cannot be read"),
+    ],
+)
+def test_a_map_that_cannot_be_used_is_left_out_and_the_study_says_why(
+    damage: str, told: str, tmp_path: Path
+) -> None:
+    def broken(ds: pydicom.Dataset) -> None:
+        stored(ds, slope=1e4 if damage == "unit" else None, per_unit=1e8 if damage == "unit" else 1000)
+
+    dwi = Recipe()
+    write_series(tmp_path / "dwi", dwi)
+    recipe = replace(
+        dwi,
+        number=4,
+        b_values=(0, 1) if damage == "twice" else (0,),
+        slices=4 if damage == "grid" else dwi.slices,
+        image_type=ADC,
+        adjust=broken,
+    )
+    files = write_series(tmp_path / "adc", recipe)
+    if damage in ("gap", "end"):
+        files[2 if damage == "gap" else -1].unlink()
+    if damage == "truncated":
+        truncate(files[2], -10)
+    series = scan_folder(tmp_path).series
+    if damage == "pixels":  # after its header was read
+        truncate(files[2], -10)
+    study = load_study(series)
+    assert study.b_values == (0, 500, 1000)
+    assert study.scanner_adc is None
+    assert study.acquisition[ADC_LEFT_OUT] == told
+
+
+def test_a_map_that_can_be_used_is_not_spoken_of(tmp_path: Path) -> None:
+    dwi = Recipe()
+    write_series(tmp_path / "dwi", dwi)
+    write_series(
+        tmp_path / "adc", replace(dwi, number=4, b_values=(0,), image_type=ADC, adjust=in_millionths)
+    )
+    study = load_study(scan_folder(tmp_path).series)
+    assert study.scanner_adc is not None
+    np.testing.assert_allclose(study.scanner_adc[1], TRUTH, atol=1e-3)
+    assert ADC_LEFT_OUT not in study.acquisition

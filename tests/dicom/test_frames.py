@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from pydicom.dataset import Dataset
+from pydicom.uid import generate_uid
 
 from uteroseg.dicom.assemble import load_study
 from uteroseg.dicom.bvalues import BValue
@@ -230,7 +231,7 @@ def test_philips_b_0_coded_as_0_and_thousandths_is_one_b_0(tmp_path: Path) -> No
 
 def test_a_copy_among_repeated_b_0_images_is_still_named(tmp_path: Path) -> None:
     files = write_series(tmp_path, PHILIPS_B0)
-    shutil.copy(files[7], tmp_path / "copy")
+    edit(shutil.copy(files[7], tmp_path / "copy"), lambda ds: setattr(ds, "SOPInstanceUID", generate_uid()))
     with pytest.raises(UserError, match="twice") as caught:
         load(tmp_path)
     assert str(files[7]) in str(caught.value)

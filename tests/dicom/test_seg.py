@@ -1,20 +1,16 @@
-import shutil
-import subprocess
 from pathlib import Path
 
-import highdicom as hd
 import numpy as np
 import pydicom
 import pytest
-import SimpleITK as sitk
-from pydicom.sr.codedict import codes
+from hypothesis import given
+from hypothesis import strategies as st
 
-from uteroseg.annotations.regions import Choice
-from uteroseg.annotations.segmentation import read_seg
+from tests.annotations.opened import read_seg
 from uteroseg.dicom.assemble import load_study
 from uteroseg.dicom.frames import frames_of
 from uteroseg.dicom.scan import scan_folder
-from uteroseg.dicom.seg import write_seg
+from uteroseg.dicom.seg import _rectangular, write_seg
 from uteroseg.dicom.stack import arrange_map
 from uteroseg.dicom.studies import FoundStudy, find_studies
 from uteroseg.errors import UserError
@@ -22,6 +18,9 @@ from uteroseg.imaging.geometry import Geometry
 from uteroseg.imaging.study import DwiStudy, Mask
 
 from .build import ORIENTATIONS, Recipe, write_series
+from .build_damage import write_damaged
+from .build_frames import write_enhanced
+from .readers import by_dcmqi, by_highdicom, dciodvfy_errors
 
 
 def study_in(folder: Path) -> tuple[FoundStudy, DwiStudy]:
@@ -59,16 +58,6 @@ def foreground(seg: pydicom.Dataset) -> np.ndarray:
 
 def in_order(points: np.ndarray) -> np.ndarray:
     return points[np.lexsort(points.round(3).T)]
-
-
-def dciodvfy_errors(path: Path) -> list[str]:
-    """Errors, other than those that the source file already has, as dicom3tools' validator sees them."""
-    printed = subprocess.run(["dciodvfy", str(path)], capture_output=True, text=True, check=False).stderr
-    assert "Segmentation" in printed  # it ran and recognised the object
-    return [line for line in printed.splitlines() if line.startswith("Error")]
-
-
-needs_dciodvfy = pytest.mark.skipif(not shutil.which("dciodvfy"), reason="dciodvfy (dicom3tools) is absent")
 
 
 @pytest.mark.parametrize("descending", [False, True], ids=["ascending", "descending"])
@@ -167,13 +156,112 @@ def test_a_mask_on_another_grid_is_refused_and_nothing_is_written(tmp_path: Path
     assert list(out.iterdir()) == []
 
 
-@needs_dciodvfy
-@pytest.mark.parametrize("orientation", ["sagittal", "oblique"])
-def test_the_validator_finds_no_errors(orientation: str, tmp_path: Path) -> None:
-    write_series(tmp_path / "dwi", Recipe(orientation=orientation))
+@pytest.mark.parametrize("kept", [False, True], ids=["sparse", "every frame"])
+@pytest.mark.parametrize("slices", [(2,), (0, 3), (1, 2, 4), ()], ids=str)
+def test_others_find_the_same_voxels_whatever_slices_have_tumour(
+    slices: tuple[int, ...], kept: bool, tmp_path: Path
+) -> None:
+    write_series(tmp_path / "dwi", Recipe(orientation="oblique"))
     found, study = study_in(tmp_path / "dwi")
-    write(tmp_path / "seg.dcm", random_mask(study.geometry), found)
-    assert dciodvfy_errors(tmp_path / "seg.dcm") == []
+    mask = Mask(np.zeros(study.geometry.shape, bool), study.geometry)
+    mask.data[slices, 2:5, 3:9] = True
+    path = tmp_path / "seg.dcm"
+    seg = write_seg(path, mask, found.dwi, algorithm_name="m", algorithm_version="1", keep_empty_frames=kept)
+    assert int(seg.NumberOfFrames) == (len(slices) if slices and not kept else 5)
+    measures = seg.SharedFunctionalGroupsSequence[0].PixelMeasuresSequence[0]
+    assert measures.SpacingBetweenSlices == measures.SliceThickness == pytest.approx(4)
+    np.testing.assert_array_equal(by_highdicom(path, study.geometry), mask.data)
+    np.testing.assert_array_equal(by_dcmqi(path, study.geometry), mask.data)
+    assert dciodvfy_errors(path) == []
+
+
+def test_images_of_several_series_are_referred_to_in_theirs(tmp_path: Path) -> None:
+    write_series(tmp_path / "dwi", Recipe())
+    found, study = study_in(tmp_path / "dwi")
+    for number, header in enumerate(found.dwi[0].headers):
+        header.SeriesInstanceUID = f"1.2.{number}"
+    seg = write(tmp_path / "seg.dcm", random_mask(study.geometry), found)
+    expected = {h.SOPInstanceUID: h.SeriesInstanceUID for h in found.dwi[0].headers[:5]}
+    referred = {
+        instance.ReferencedSOPInstanceUID: series.SeriesInstanceUID
+        for series in seg.ReferencedSeriesSequence
+        for instance in series.ReferencedInstanceSequence
+    }
+    assert referred == expected
+
+
+@pytest.mark.parametrize("dialect", ["siemens mosaic", "uih tiles"])
+def test_slices_of_one_file_refer_to_it_without_a_frame(dialect: str, tmp_path: Path) -> None:
+    write_damaged(tmp_path / "dwi", dialect, "oblique")
+    found, study = study_in(tmp_path / "dwi")
+    seg = write(tmp_path / "seg.dcm", random_mask(study.geometry), found)
+    lowest = found.dwi[0].headers[0].SOPInstanceUID
+    for frame in seg.PerFrameFunctionalGroupsSequence:
+        (source,) = frame.DerivationImageSequence[0].SourceImageSequence
+        assert source.ReferencedSOPInstanceUID == lowest
+        assert "ReferencedFrameNumber" not in source
+        assert source.SpatialLocationsPreserved == "NO"
+    ((instance,),) = [series.ReferencedInstanceSequence for series in seg.ReferencedSeriesSequence]
+    assert instance.ReferencedSOPInstanceUID == lowest
+
+
+def test_slices_of_an_enhanced_file_refer_to_its_frames(tmp_path: Path) -> None:
+    write_enhanced(tmp_path / "dwi" / "1.dcm", Recipe(b_values=(800, 0), orientation="sagittal"))
+    found, study = study_in(tmp_path / "dwi")
+    seg = write(tmp_path / "seg.dcm", random_mask(study.geometry), found)
+    source = pydicom.dcmread(tmp_path / "dwi" / "1.dcm")
+    numbers = []
+    for frame in seg.PerFrameFunctionalGroupsSequence:
+        (image,) = frame.DerivationImageSequence[0].SourceImageSequence
+        numbers.append(int(image.ReferencedFrameNumber))
+        group = source.PerFrameFunctionalGroupsSequence[numbers[-1] - 1]
+        np.testing.assert_allclose(
+            frame.PlanePositionSequence[0].ImagePositionPatient,
+            group.PlanePositionSequence[0].ImagePositionPatient,
+            atol=1e-6,
+        )
+    assert sorted(numbers) == [6, 7, 8, 9, 10]  # those of b 0
+
+
+@given(
+    st.integers(0, 2**32),
+    st.tuples(st.integers(1, 30), st.integers(2, 160), st.integers(2, 160)),
+    st.floats(1.5, 3),
+    st.floats(2, 5),
+)
+def test_rounded_directions_and_positions_are_set_right_around_the_centre(
+    seed: int, shape: tuple[int, int, int], pixel: float, gap: float
+) -> None:
+    rng = np.random.default_rng(seed)
+    columns, rows, _ = np.linalg.qr(rng.normal(size=(3, 3)))[0]
+    slices = np.arange(max(shape[0], 2))[:, None] * gap * np.cross(columns, rows)
+    places = np.round(slices + rng.uniform(-200, 200, 3), 1)
+    rounded = Geometry.from_dicom(
+        shape,
+        position=places[0],
+        orientation=np.round([*columns, *rows], 3),
+        pixel_spacing=(pixel, pixel),
+        slice_step=(places[-1] - places[0]) / (len(places) - 1),
+    )
+    grid = _rectangular(rounded)
+    axes = grid.affine[:3, :3] / np.array(grid.spacing)
+    np.testing.assert_allclose(axes.T @ axes, np.eye(3), atol=1e-9)
+    assert rounded.difference(grid, tolerance_mm=0.25 * pixel) is None
+    middle = (np.array(shape) - 1) / 2
+    np.testing.assert_allclose(grid.to_patient(middle), rounded.to_patient(middle), atol=1e-9)
+
+
+def test_a_grid_that_is_skewed_by_more_than_rounding_is_written_as_it_is(tmp_path: Path) -> None:
+    def lean(ds: pydicom.Dataset) -> None:
+        x, y, z = ds.ImagePositionPatient
+        ds.ImagePositionPatient = [float(x) + 0.1 * float(z), y, z]
+
+    write_series(tmp_path / "dwi", Recipe(adjust=lean))
+    found, study = study_in(tmp_path / "dwi")
+    mask = random_mask(study.geometry)
+    seg = write(tmp_path / "seg.dcm", mask, found)
+    expected = study.geometry.to_patient(np.argwhere(mask.data))
+    np.testing.assert_allclose(foreground(seg), in_order(expected), atol=1e-3)
 
 
 REAL = ["prostatex/0000", "siemens_xa30_enhanced", "canon_galan/enhanced"]
@@ -193,103 +281,4 @@ def test_real_studies_round_trip(folder: str, real_data: Path, tmp_path: Path) -
     assert back.geometry.difference(study.geometry, tolerance_mm=1e-3) is None
     for frame in seg.PerFrameFunctionalGroupsSequence:
         assert len(frame.DerivationImageSequence[0].SourceImageSequence) == 1
-    if shutil.which("dciodvfy"):
-        assert dciodvfy_errors(tmp_path / "seg.dcm") == []
-
-
-SEGMENTS = [(1, "green", 1), (2, "ORANGE", 2), (3, "PURPLE", 3), (4, "LIGHT*", 1), (5, "dark_blue", 1)]
-
-
-def test_another_tools_seg_is_read(real_data: Path) -> None:
-    mask = read_seg(real_data / "dicom_seg" / "liver.dcm")
-    truth = sitk.ReadImage(str(real_data / "dicom_seg" / "liver_seg.nrrd"))
-    np.testing.assert_array_equal(mask.data, sitk.GetArrayFromImage(truth) > 0)
-    point = truth.TransformIndexToPhysicalPoint((7, 5, 2))
-    np.testing.assert_allclose(mask.geometry.to_patient((2, 5, 7)), point, atol=1e-3)
-
-
-@pytest.mark.parametrize(("number", "name", "group"), SEGMENTS)
-def test_every_one_of_overlapping_segments_is_that_of_its_truth(
-    number: int, name: str, group: int, real_data: Path
-) -> None:
-    path = real_data / "dicom_seg" / "partial_overlaps.dcm"
-    truth = sitk.ReadImage(str(real_data / "dicom_seg" / f"partial_overlaps-{group}.nrrd"))
-    expected = sitk.GetArrayFromImage(truth) == number
-    for choice in (Choice(number=number), Choice(name=name)):
-        mask = read_seg(path, choice=choice)
-        np.testing.assert_array_equal(mask.data, expected)
-    np.testing.assert_allclose(mask.geometry.to_patient((0, 0, 0)), truth.GetOrigin(), atol=1e-3)
-
-
-def test_a_sparse_label_map_is_read_where_its_frames_lie(real_data: Path) -> None:
-    path = real_data / "dicom_seg" / "sparse-labelmap-noppv.dcm"
-    mask, header = read_seg(path), pydicom.dcmread(path)
-    assert mask.data.sum(axis=(1, 2)).tolist() == [315, 0, 315]
-    assert mask.geometry.spacing == pytest.approx((2.5, 0.7, 0.7))
-    for frame, pixels in zip(header.PerFrameFunctionalGroupsSequence, header.pixel_array, strict=True):
-        place = frame.PlanePositionSequence[0].ImagePositionPatient
-        slice_index = round(float(mask.geometry.to_index(place)[0]))
-        np.testing.assert_array_equal(mask.data[slice_index], pixels == 1)
-
-
-@pytest.mark.parametrize("kind", ["FRACTIONAL", "LABELMAP"])
-def test_fractional_segments_and_label_maps_are_read(kind: str, tmp_path: Path) -> None:
-    files = write_series(tmp_path / "dwi", Recipe(orientation="oblique", b_values=(0,)))
-    mask = random_mask(read_series_geometry(files))
-    images = sorted(map(pydicom.dcmread, files), key=lambda ds: int(ds.InstanceNumber))
-    pixels = mask.data * np.float32(0.8) + ~mask.data * np.float32(0.3)
-    seg = hd.seg.Segmentation(
-        source_images=images,
-        pixel_array=pixels if kind == "FRACTIONAL" else mask.data.astype(np.uint8),
-        segmentation_type=kind,
-        segment_descriptions=[
-            hd.seg.SegmentDescription(
-                segment_number=1,
-                segment_label="Tumour",
-                segmented_property_category=codes.SCT.MorphologicallyAbnormalStructure,
-                segmented_property_type=codes.SCT.Neoplasm,
-                algorithm_type=hd.seg.SegmentAlgorithmTypeValues.MANUAL,
-            )
-        ],
-        series_instance_uid=hd.UID(),
-        series_number=1,
-        sop_instance_uid=hd.UID(),
-        instance_number=1,
-        manufacturer="x",
-        manufacturer_model_name="x",
-        software_versions="1",
-        device_serial_number="1",
-    )
-    seg.save_as(tmp_path / "seg.dcm")
-    np.testing.assert_array_equal(read_seg(tmp_path / "seg.dcm").data, mask.data)
-
-
-@pytest.mark.parametrize(
-    ("name", "choice", "found"),
-    [
-        ("partial_overlaps.dcm", Choice(), "holds 5 regions: 1 GREEN; 2 ORANGE"),
-        ("partial_overlaps.dcm", Choice(number=9), "holds no region of number 9, it holds: 1 GREEN"),
-        ("partial_overlaps.dcm", Choice(name="*BLUE"), "holds 2 regions of name .*4 LIGHT_BLUE; 5 DARK_BLUE"),
-        ("source_ct/01.dcm", Choice(), "not a segmentation"),
-        ("liver_seg.nrrd", Choice(), "cannot be read as DICOM"),
-        ("nothing.dcm", Choice(), "does not exist"),
-    ],
-)
-def test_what_cannot_be_read_is_refused_by_name(
-    name: str, choice: Choice, found: str, real_data: Path
-) -> None:
-    with pytest.raises(UserError, match=found) as caught:
-        read_seg(real_data / "dicom_seg" / name, choice=choice)
-    assert name in caught.value.found
-
-
-def test_a_truncated_seg_is_refused_by_name(tmp_path: Path) -> None:
-    write_series(tmp_path / "dwi", Recipe())
-    found, study = study_in(tmp_path / "dwi")
-    path = tmp_path / "seg.dcm"
-    write(path, random_mask(study.geometry), found)
-    whole = path.read_bytes()
-    for size in (len(whole) - 20, len(whole) // 2):
-        path.write_bytes(whole[:size])
-        with pytest.raises(UserError, match=r"seg\.dcm"):
-            read_seg(path)
+    assert dciodvfy_errors(tmp_path / "seg.dcm") == []

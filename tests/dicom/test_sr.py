@@ -1,16 +1,14 @@
 """SEG and SR of one mask, for every orientation and encoding: valid, and others find the same voxels."""
 
-import shutil
-import subprocess
-
 import highdicom as hd
 import numpy as np
 import pydicom
 import pytest
 
+from tests.annotations.opened import read_seg
+from tests.dicom.readers import dciodvfy_errors
 from tests.dicom.test_seg import foreground, in_order, study_in
 from tests.grids import grid
-from uteroseg.annotations.segmentation import read_seg
 from uteroseg.dicom.seg import write_seg
 from uteroseg.dicom.sr import write_sr
 from uteroseg.imaging.measure import AdcStatistics, adc_statistics, maximum_diameter_mm, volume_ml
@@ -18,15 +16,6 @@ from uteroseg.imaging.study import DwiStudy, Mask
 from uteroseg.phantom.dicom_files import write_dicom
 
 VALUE = {"Volume": "cm3", "Diameter": "mm", "Apparent Diffusion Coefficient": "um2/s"}
-
-
-def errors(path):
-    """What dicom3tools' validator calls an error."""
-    if not shutil.which("dciodvfy"):
-        return []
-    printed = subprocess.run(["dciodvfy", path], capture_output=True, text=True, check=False).stderr
-    assert "Segmentation" in printed or "SR" in printed  # it ran and recognised the object
-    return [line for line in printed.splitlines() if line.startswith("Error")]
 
 
 def scanned(folder, orientation="sagittal", encoding="classic"):
@@ -90,7 +79,7 @@ def test_seg_and_sr_are_valid_and_others_find_the_same_voxels(
     found, study, mask = scanned(tmp_path / "scan", orientation, encoding)
     measured = write_both(tmp_path, found, study, mask, keep_empty_frames=keep_empty_frames)
     for name in ("seg.dcm", "sr.dcm"):
-        assert errors(tmp_path / name) == []
+        assert dciodvfy_errors(tmp_path / name) == []
 
     seg, report = (pydicom.dcmread(tmp_path / name) for name in ("seg.dcm", "sr.dcm"))
     assert int(seg.NumberOfFrames) == (6 if keep_empty_frames else 3)
@@ -136,6 +125,20 @@ def test_the_report_refers_to_the_segment_and_to_the_study_it_is_of(tmp_path):
     assert evidence.ReferencedSOPSequence[0].ReferencedSOPInstanceUID == seg.SOPInstanceUID
 
 
+def test_images_of_several_series_are_named_each(tmp_path):
+    found, study, mask = scanned(tmp_path / "scan")
+    for number, header in enumerate(found.dwi[0].headers):
+        header.SeriesInstanceUID = f"1.2.{number}"
+    write_both(tmp_path, found, study, mask)
+    report = hd.sr.srread(tmp_path / "sr.dcm")
+    (group,) = report.content.get_volumetric_roi_measurement_groups()
+    named = [
+        image.referenced_sop_instance_uid for image in group.referenced_segment.source_images_for_segmentation
+    ]
+    assert named == [header.SOPInstanceUID for header in found.dwi[0].headers[:6]]
+    assert dciodvfy_errors(tmp_path / "sr.dcm") == []
+
+
 def test_a_mask_without_tumour_has_a_volume_of_nothing_and_no_diameter(tmp_path):
     found, study, mask = scanned(tmp_path / "scan")
     empty = Mask(np.zeros_like(mask.data), mask.geometry)
@@ -143,7 +146,7 @@ def test_a_mask_without_tumour_has_a_volume_of_nothing_and_no_diameter(tmp_path)
     assert numbers(pydicom.dcmread(tmp_path / "sr.dcm")) == {("Volume",): 0}
     assert int(pydicom.dcmread(tmp_path / "seg.dcm").NumberOfFrames) == 6
     for name in ("seg.dcm", "sr.dcm"):
-        assert errors(tmp_path / name) == []
+        assert dciodvfy_errors(tmp_path / name) == []
 
 
 def test_a_tumour_without_adc_has_none_in_the_report(tmp_path):

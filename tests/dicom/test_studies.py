@@ -82,6 +82,25 @@ def test_a_single_b_value_beside_a_whole_study_is_left_out_with_the_reason(tmp_p
     assert "b-values are there already" in study.uses[1].reason
 
 
+@pytest.mark.parametrize(
+    ("difference", "reason"),
+    [
+        ({"adjust": lambda ds: setattr(ds, "EchoTime", 80)}, "another grid: echo time 80 ms, not "),
+        ({"frame_of_reference_uid": "1.2.3"}, "another grid: another frame of reference"),
+        ({"orientation": "oblique"}, "another grid: another orientation"),
+    ],
+)
+def test_the_reason_why_a_b_value_is_left_out_names_what_differs(
+    difference: dict[str, object], reason: str, tmp_path: Path
+) -> None:
+    first = Recipe(b_values=(0, 800), number=3)
+    write_series(tmp_path / "a", first)
+    write_series(tmp_path / "b", replace(first, b_values=(400,), number=4, **difference))  # type: ignore[arg-type]
+    (study,) = find_studies(scan_folder(tmp_path))
+    (spare,) = [use.reason for use in study.uses if not use.used]
+    assert reason in spare
+
+
 def isotropic(ds: Dataset) -> None:
     """A trace image as Siemens writes it: b 0 has no direction at all."""
     if ds.DiffusionBValue > 0:

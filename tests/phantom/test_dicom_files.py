@@ -20,6 +20,13 @@ from uteroseg.imaging.geometry import Geometry
 from uteroseg.imaging.study import Mask
 from uteroseg.phantom.dicom_files import write_dicom
 
+UIDS = [
+    "1.2.826.0.1.3680043.8.498.84317048553408280846606160303678832842",
+    "1.2.826.0.1.3680043.8.498.96286120829281301725127101030298589363",
+    "1.2.826.0.1.3680043.8.498.24130018367263172141578097742603043521",
+    "1.2.826.0.1.3680043.8.498.99296117672881226799860402786588704838",
+]
+
 
 def write(study, folder, **options):
     write_dicom(study, folder, **{"patient_id": "virtual-1", "seed": 3, **options})
@@ -38,7 +45,7 @@ def in_vendor_element(file):
         "Philips Medical Systems": (0x2001, 0x1003),
         "UIH": (0x0065, 0x1009),
     }
-    tag = private.get(file.Manufacturer)
+    tag = private.get(file.Manufacturer.split(" (")[0])
     value = file[tag].value if tag else None
     return (value[0] if isinstance(value, pydicom.multival.MultiValue) else value), file.get(
         "DiffusionBValue"
@@ -183,7 +190,8 @@ def test_the_scanners_own_adc_map_is_written_where_there_is_one_and_none_if_not_
 def test_the_mask_names_its_reader_and_the_series_it_belongs_to(written):
     seg = pydicom.dcmread(written / "ge-classic" / "seg.dcm")
     (segment,) = seg.SegmentSequence
-    assert (segment.SegmentAlgorithmName, seg.ContentCreatorName) == ("simulation", "simulation")
+    assert (segment.SegmentAlgorithmType, seg.ContentCreatorName) == ("MANUAL", "simulation")
+    assert "SegmentAlgorithmName" not in segment  # a true mask is no model's
     assert "SegmentationAlgorithmIdentificationSequence" not in segment
     (reference,) = seg.ReferencedSeriesSequence
     dwi = images(written / "ge-classic")
@@ -223,7 +231,7 @@ def test_no_two_writers_patients_studies_or_seeds_share_a_uid(written, tmp_path)
 def test_the_dialect_follows_the_studys_manufacturer(manufacturer, expected, tmp_path):
     study = small_study(Manufacturer=manufacturer, ManufacturersModelName="Virtual SIGNA HDxt")
     first = images(write(study, tmp_path / "out", adc=False))[0]
-    assert first.Manufacturer == expected
+    assert first.Manufacturer == f"{expected} (uteroseg virtual patient)"
     assert (first.ManufacturerModelName == "Virtual SIGNA HDxt") == (manufacturer != "Virtual")
 
 
@@ -238,6 +246,22 @@ def test_what_is_not_known_is_refused_by_name(option, tmp_path):
     with pytest.raises(UserError, match=value):
         write(small_study(), tmp_path / "out", **option)
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("encoding", ENCODINGS)
+def test_a_patient_without_tumour_has_no_mask(encoding, tmp_path):
+    study = small_study()
+    empty = Mask(np.zeros(study.geometry.shape, bool), study.geometry)
+    folder = write(study, tmp_path / "out", encoding=encoding, mask=empty)
+    assert sorted(path.name for path in folder.iterdir()) == ["adc", "dwi"]
+
+
+def test_uids_are_those_of_c24f040(written):
+    """They are what a dataset knows a study by."""
+    (file,) = images(written / "philips-enhanced")
+    seg = pydicom.dcmread(written / "philips-enhanced" / "seg.dcm")
+    assert [file.StudyInstanceUID, file.SeriesInstanceUID, file.SOPInstanceUID, seg.SOPInstanceUID] == UIDS
+    assert file.PatientID == "virtual-1"
 
 
 def test_nothing_is_left_of_a_patient_whose_mask_is_on_another_grid(tmp_path):

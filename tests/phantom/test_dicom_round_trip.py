@@ -1,8 +1,11 @@
 """What was simulated comes back by way of the clinic: written as DICOM, taken in again."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
+from tests import tiny
 from tests.phantom.dicom_build import B_VALUES, ENCODINGS, VENDORS, small_mask, small_study
 from uteroseg.dataset.store import Dataset
 from uteroseg.errors import UserError
@@ -41,7 +44,7 @@ def taken_in(tmp_path_factory):
     dataset = Dataset.open(root / "dataset")
     assert [outcome.status for outcome in outcomes] == ["added"] * 10, outcomes
     return {
-        outcome.found.folder.name: (
+        Path(outcome.study).name: (
             dataset.load_study(outcome.case),
             dataset.load_mask(outcome.case),
         )
@@ -83,6 +86,31 @@ def test_the_table_lists_every_mask_once_and_keeps_what_is_there(tmp_path):
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a", "annotations.csv", "b", "c"]
 
 
+def test_the_mask_of_a_patient_without_tumour_is_none_whatever_the_table_said(tmp_path):
+    for name in ("a", "b", "c", "d"):
+        write(tmp_path, name, **({"mask": None} if name in "ac" else {}))
+    table = tmp_path / "annotations.csv"
+    table.write_text("study,mask,label\nb,b/seg.dcm,1\nmine,x.nii,\nmine,y.nii,\n")
+    for _ in range(2):
+        list_masks(tmp_path, ["c", "a", "b"])
+        rows = ["b,none,", "mine,x.nii,", "mine,y.nii,", "a,none,", "c,none,", "d,d/seg.dcm,1"]
+        assert table.read_text().splitlines() == ["study,mask,label", *rows]
+
+
+def test_simulated_patients_without_a_tumour_stand_in_the_table_as_none(tmp_path):
+    small = Acquisition(matrix=(40, 40), slices=6)
+    options = {"cases": 2, "seed": 1, "acquisition": small, "tumour_free": 0.6, "dicom": tmp_path}
+    simulate_cohort(tmp_path / "dataset", "uterine", **options)
+    rows = (tmp_path / "annotations.csv").read_text().splitlines()[1:]
+    assert len(rows) == 2
+    for row in rows:
+        study, mask, label = row.split(",")
+        free = "tumourfree" in study
+        assert (mask, label) == (("none", "") if free else (f"{study}/seg.dcm", "1"))
+        assert (tmp_path / study / "seg.dcm").exists() != free
+    assert {"tumourfree" in row for row in rows} == {True, False}
+
+
 @pytest.mark.parametrize("text", ["patient;mask\n1;2\n", "study,mask,label\na,b,1,2\n"])
 def test_another_table_of_that_name_is_refused_and_kept(text, tmp_path):
     write(tmp_path, "a")
@@ -108,6 +136,22 @@ def test_simulated_dicom_taken_in_is_the_simulated_dataset(tmp_path, cli):
     np.testing.assert_array_equal(drawn.data, mask.data)
     for field in ("Manufacturer", "EchoTime", "MagneticFieldStrength"):
         assert returned.acquisition[field] == simulated.acquisition[field]
+    assert [person.source for person in Dataset.open(clinic).participants.values()] == ["virtual"]
+    assert "1 cases of 1 virtual patients" in cli("info", clinic)
+
+
+def test_virtual_patients_who_came_as_dicom_are_known_by_the_key(tmp_path):
+    write(tmp_path / "dicom", "a")
+    write(tmp_path / "more", "b")
+    simulated = Dataset.open_or_create(tmp_path / "d")
+    tiny.add(simulated, "uterine")  # nobody needs a key yet
+    (first,) = ingest(tmp_path / "dicom", tmp_path / "d", cohort="uterine")
+    assert (first.status, str(first.case)) == ("added", "sub-0002")
+    (tmp_path / "d.key").unlink()
+    for folder in ("dicom", "more"):
+        with pytest.raises(UserError, match=r"d\.key is missing"):
+            ingest(tmp_path / folder, tmp_path / "d", cohort="uterine")
+    assert [p.source for p in Dataset.open(tmp_path / "d").participants.values()] == ["virtual"] * 2
 
 
 def test_a_tumour_drawn_on_t2_arrives_on_the_dwi(tmp_path):

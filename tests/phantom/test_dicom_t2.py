@@ -1,13 +1,14 @@
 import shutil
 import subprocess
+from dataclasses import replace
 
 import numpy as np
 import pydicom
 import pytest
 
+from tests.annotations.opened import read_annotation
 from tests.phantom.dicom_build import ENCODINGS, VENDORS, small_mask, small_study
 from tests.polygons import inside
-from uteroseg.annotations.file import read_annotation
 from uteroseg.dicom.classify import SeriesKind
 from uteroseg.dicom.scan import scan_folder
 from uteroseg.dicom.studies import require_studies
@@ -117,6 +118,15 @@ def test_the_same_arguments_give_the_same_bytes_and_the_table_names_what_was_dra
         assert (first / path).read_bytes() == (again / path).read_bytes()
     list_masks(tmp_path / "a")
     assert (tmp_path / "a" / "annotations.csv").read_text().splitlines()[1:] == ["p,p/rtstruct.dcm,"]
+
+
+@pytest.mark.parametrize("annotation", ["rtstruct", "seg"])
+def test_without_a_tumour_nothing_is_drawn_on_the_t2(annotation, tmp_path):
+    study = small_study()
+    without = replace(t2_of(study), coverage=np.zeros(t2_grid(study.geometry).shape, np.float32))
+    folder = tmp_path / "out"
+    write_dicom(study, folder, patient_id="virtual-1", seed=3, t2=without, t2_annotation=annotation)
+    assert sorted(path.name for path in folder.iterdir()) == ["adc", "dwi", "t2"]
 
 
 @pytest.mark.skipif(shutil.which("dciodvfy") is None, reason="dciodvfy (Debian dicom3tools) is not installed")

@@ -9,18 +9,20 @@ from typing import Any
 import numpy as np
 
 from uteroseg.dicom.acquisition import acquisition
-from uteroseg.dicom.adc import load_adc
+from uteroseg.dicom.adc import adc_beside, load_adc
 from uteroseg.dicom.bvalues import merge
 from uteroseg.dicom.choices import Reading as Reading
 from uteroseg.dicom.classify import SeriesKind
 from uteroseg.dicom.described import DESCRIPTION, USER, assign_by_order, described_b_values
 from uteroseg.dicom.frames import Frame, frames_of
+from uteroseg.dicom.pairs import high_b_of
 from uteroseg.dicom.pixels import rescaled
 from uteroseg.dicom.scan import Series
 from uteroseg.dicom.stack import Stack, arrange, is_directional
 from uteroseg.errors import UserError
+from uteroseg.imaging.derived import study_of_map
 from uteroseg.imaging.geometry import Array
-from uteroseg.imaging.study import DwiStudy
+from uteroseg.imaging.study import ADC_LEFT_OUT, DwiStudy
 
 
 def load_study(series: Sequence[Series], reading: Reading | None = None) -> DwiStudy:
@@ -29,8 +31,8 @@ def load_study(series: Sequence[Series], reading: Reading | None = None) -> DwiS
     Parameters
     ----------
     series : sequence of Series
-        The DWI series of the acquisition and, if there is one, the scanner's ADC map on the same grid;
-        `FoundStudy.used` is made for this.
+        The DWI series of the acquisition and, if there is one, the scanner's ADC map on the same grid; or one
+        series of high b, which may be calculated, and the map. `FoundStudy.used` is made for this.
     reading : Reading, optional
 
     Returns
@@ -38,7 +40,9 @@ def load_study(series: Sequence[Series], reading: Reading | None = None) -> DwiS
     DwiStudy
         Signal is rescaled per image (PS3.3 C.11.1). Several directions at one b-value are combined to the
         trace image by geometric mean. Slices ascend along ``geometry.normal``. The scanner's ADC is in
-        10⁻³ mm²/s; how its unit is told, see `uteroseg.dicom.adc.load_adc`.
+        10⁻³ mm²/s; how its unit is told, see `uteroseg.imaging.derived.adc_factor`. A map that cannot be used
+        is left out, and the acquisition says why; beside a single b-value it must be whole, since the image
+        at b 0 is computed from it (`uteroseg.imaging.derived.study_of_map`).
 
     Raises
     ------
@@ -47,7 +51,7 @@ def load_study(series: Sequence[Series], reading: Reading | None = None) -> DwiS
         grids are mixed.
     """
     reading = reading or Reading()
-    dwi = of_kind(series, SeriesKind.DWI)
+    dwi = of_kind(series, SeriesKind.DWI) or of_kind(series, SeriesKind.CALCULATED_B)
     maps = of_kind(series, SeriesKind.ADC)
     if len(maps) > 1:
         raise UserError(
@@ -56,21 +60,18 @@ def load_study(series: Sequence[Series], reading: Reading | None = None) -> DwiS
             fix="choose one of them.",
         )
     stack = stack_of(dwi, reading)
-    refuse_unreadable(maps)
-    scanner_adc = None
+    if maps and (len(stack.b_values) == 1 or dwi[0].kind is SeriesKind.CALCULATED_B):
+        return _study_of_pair(dwi, stack, maps[0])
+    fields, scanner_adc = _acquisition(dwi, stack), None
     if maps:
-        scanner_adc, adc_geometry = load_adc(maps[0])
-        adc_geometry.require_same(
-            stack.geometry,
-            what=f"ADC map {maps[0].name} and {describe(dwi)}",
-            fix="leave the ADC series out of the folder.",
-        )
+        scanner_adc, left_out = adc_beside(maps[0], stack.geometry)
+        fields |= {ADC_LEFT_OUT: left_out} if left_out else {}
     study = DwiStudy(
         signal=_signal(stack),
         b_values=stack.b_values,
         geometry=stack.geometry,
         scanner_adc=scanner_adc,
-        acquisition=_acquisition(dwi, stack),
+        acquisition=fields,
         adc_b_min=reading.adc_b_min,
     )
     if not reading.align:
@@ -79,6 +80,22 @@ def load_study(series: Sequence[Series], reading: Reading | None = None) -> DwiS
 
     aligned, record = align(study)
     return replace(aligned, acquisition={**study.acquisition, "alignment": record})
+
+
+def _study_of_pair(image: Sequence[Series], stack: Stack, adc_map: Series) -> DwiStudy:
+    """The study of one image of high b and the scanner's ADC map."""
+    refuse_unreadable([adc_map])
+    what = f"{describe(image)} and ADC map {adc_map.name}"
+    adc, geometry = load_adc(adc_map)
+    fix = "add the images of the other b-values, or export the two of one acquisition."
+    geometry.require_same(stack.geometry, what=what, fix=fix)
+    if image[0].frame_of_reference_uid != adc_map.frame_of_reference_uid:
+        raise UserError(
+            f"{what} lie in two frames of reference.", expected="one, so that they show one place.", fix=fix
+        )
+    b_value = high_b_of(stack.b_values)
+    high = replace(stack, b_values=(b_value,), cells=(stack.cells[stack.b_values.index(b_value)],))
+    return study_of_map(_signal(high)[0], b_value, adc, geometry, _acquisition(image, high), what=what)
 
 
 def stack_of(dwi: Sequence[Series], reading: Reading) -> Stack:
@@ -157,7 +174,7 @@ def _refuse_unknown_b(frames: Sequence[Frame], dwi: Sequence[Series]) -> None:
             f"The b-value of {len(unknown)} of {len(frames)} images of {describe(dwi)} is nowhere in their "
             f"headers, first of {unknown[0].file}.",
             expected="a b-value in the standard attribute or in the vendor's own.",
-            fix="name them in the order of acquisition with --b-values, or export the series with its "
+            fix="name them in the order of acquisition (b_values), or export the series with its "
             "private attributes.",
         )
 
@@ -187,6 +204,8 @@ def _acquisition(dwi: Sequence[Series], stack: Stack) -> dict[str, Any]:
     fields = {**acquisition(dwi[0].headers[0]), "b_value_source": b_value_source(stack)}
     if stack.left_out:
         fields["b_values_left_out"] = {f"{b:g}": reason for b, reason in stack.left_out.items()}
+    if dwi[0].kind is SeriesKind.CALCULATED_B:
+        fields["b_value_source"] += "; the image was calculated"
     if unreadable := sum(len(one.unreadable) for one in dwi):
         fields["unreadable_files_left_out"] = unreadable
     return fields

@@ -19,7 +19,7 @@ from uteroseg.dicom.bvalues import BValue, read_b_value
 from uteroseg.dicom.enhanced import MULTI_FRAME, functional_group
 
 LABEL_MAP_SEGMENTATION = "1.2.840.10008.5.1.4.1.1.66.7"  # Label Map Segmentation Storage
-_MR_IMAGES = (MRImageStorage, *MULTI_FRAME)
+MR_IMAGES = (MRImageStorage, *MULTI_FRAME)
 
 _ADC_UNIT = re.compile(r"(mm|um|µm)\^?2\s*/\s*s", re.IGNORECASE)
 _CALCULATED = re.compile(r"CALC|COMPUTED|SYNTH|(?<![A-Z])[CSE]DWI|(?<![A-Z])CB\d{3,}")
@@ -56,6 +56,13 @@ class Classification:
 
     kind: SeriesKind
     reason: str
+
+
+SILENT = (
+    Classification(SeriesKind.T2, "description names T2"),
+    Classification(SeriesKind.OTHER, "no sign of diffusion"),
+)
+"""What nothing but its text speaks for: beside diffusion-weighted images of its series it is their b 0."""
 
 
 @dataclass(frozen=True)
@@ -106,7 +113,7 @@ def classify(header: Dataset) -> Classification:
         return Classification(SeriesKind.SEGMENTATION, "segmentation object")
     if sop_class == RTStructureSetStorage or modality == "RTSTRUCT":
         return Classification(SeriesKind.RTSTRUCT, "radiotherapy structure set")
-    if sop_class not in _MR_IMAGES:
+    if sop_class not in MR_IMAGES:
         return Classification(SeriesKind.OTHER, f"not an MR image ({modality or 'no modality'})")
     return _classify_mr(_Evidence.of(header))
 
@@ -150,8 +157,8 @@ def _source(seen: _Evidence) -> Classification:
     if _DIFFUSION.search(seen.description):
         return Classification(SeriesKind.DWI, "description names diffusion")
     if _T2.search(seen.description):
-        return Classification(SeriesKind.T2, "description names T2")
-    return Classification(SeriesKind.OTHER, "no sign of diffusion")
+        return SILENT[0]
+    return SILENT[1]
 
 
 def _diffusion_item(header: Dataset) -> Dataset:

@@ -47,16 +47,3 @@ def private_group(header: Dataset, element: PrivateElement, frame: int) -> Datas
         if isinstance(value, Sequence) and value:
             return value[0]
     return Dataset()
-
-
-def share_constant_groups(header: Dataset, keywords: tuple[str, ...]) -> None:
-    """Copy groups that are per frame but the same in every frame to the shared ones, in place.
-
-    Siemens XA keeps Pixel Measures per frame, and highdicom looks for them in the shared groups.
-    """
-    frames = header.get(_PER_FRAME) or ()
-    shared = (header.get(_SHARED) or ())[0:1]
-    for keyword in keywords:
-        items = [frame.get(keyword) for frame in frames]
-        if shared and keyword not in shared[0] and items and all(item == items[0] for item in items):
-            setattr(shared[0], keyword, items[0])

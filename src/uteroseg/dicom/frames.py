@@ -96,9 +96,11 @@ def frames_of(series: Series) -> tuple[Frame, ...]:
     Raises
     ------
     UserError
-        If a file lacks its geometry or that of the slices in its mosaic, or if the series mixes classic and
-        enhanced files.
+        If a file lacks its geometry or that of the slices in its mosaic, if the series mixes classic and
+        enhanced files, or was refused when series were grouped.
     """
+    if series.refused:
+        raise series.refused
     if series in _known:
         return _known[series]
     _refuse_two_encodings(series)

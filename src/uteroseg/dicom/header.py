@@ -22,16 +22,18 @@ from pydicom.charset import convert_encodings
 from pydicom.dataelem import DataElement, RawDataElement, empty_value_for_VR
 from pydicom.dataset import Dataset, FileDataset, FileMetaDataset
 from pydicom.tag import BaseTag, Tag
-from pydicom.uid import MediaStorageDirectoryStorage, SegmentationStorage
+from pydicom.uid import UID, MediaStorageDirectoryStorage, SegmentationStorage
 
+from uteroseg.dicom.classify import LABEL_MAP_SEGMENTATION, MR_IMAGES
 from uteroseg.dicom.elements import Element, plain_elements
 from uteroseg.dicom.values import drop_malformed, parses
+from uteroseg.dicom.virtual import GROUP
 
 # fmt: off
 _KEYWORDS = (
     # what it is
     "SpecificCharacterSet", "SOPClassUID", "SOPInstanceUID", "ImageType", "Modality", "Manufacturer",
-    "ManufacturerModelName",
+    "ManufacturerModelName", "DeidentificationMethod",
     "PatientID", "StudyDate", "StudyInstanceUID", "SeriesInstanceUID", "SeriesNumber", "SeriesDescription",
     "FrameOfReferenceUID",
     # how it was acquired
@@ -57,6 +59,7 @@ _PRIVATE = (
     (0x2001, (0x03, 0x04)),  # Philips b-value, directionality
     (0x2005, (0x0E, 0xB0, 0xB1, 0xB2)),  # Philips scale slope, direction
     (0x0065, (0x09, 0x37, 0x50, 0x51)),  # United Imaging b-value, direction, tiles
+    (GROUP, ()),  # our virtual patients
 )
 _BLOCKS = range(0x10, 0x14)  # vendors reserve the first block; others can follow after re-export
 _TAGS: list[BaseTag] = [
@@ -225,21 +228,30 @@ def _read(file: BinaryIO, size: int) -> FileDataset | None:
     except Exception as error:  # on a damaged file pydicom raises what it likes
         raise Unreadable(f"its header is damaged or ends early ({' '.join(str(error).split())})") from error
     if missing:
-        # Without what follows it, the UID itself may have been cut.
-        raise Unreadable(missing, str(header.get("SeriesInstanceUID") or "") if "Rows" in header else None)
+        raise Unreadable(missing, _series_of(header))
     return header
 
 
 def _must_have_pixels(header: FileDataset) -> bool:
-    """Say whether the header must end at pixel data.
+    """Say whether the header must end at pixel data: that of an image, or of what may have been one.
 
-    The SOP Class UID can itself be cut: then it differs from the one in the file meta information, or, in
-    files without that, it is unknown.
+    Raw data, presentation states, spectra and private objects have none, though they can bear Rows and the
+    series of an image. A SOP Class UID that nothing follows can itself be cut.
     """
     sop_class = header["SOPClassUID"].value
-    announced = getattr(header.file_meta, "MediaStorageSOPClassUID", None)
-    cut = sop_class != announced if announced else sop_class.name == sop_class
-    return "Rows" in header or cut or "Image Storage" in sop_class.name or sop_class == SegmentationStorage
+    return max(header.keys()) == _SOP_CLASS or _is_image(sop_class)
+
+
+def _is_image(sop_class: UID) -> bool:
+    return "Image Storage" in sop_class.name or sop_class in (SegmentationStorage, LABEL_MAP_SEGMENTATION)
+
+
+def _series_of(header: FileDataset) -> str | None:
+    """The series of a header that ends early; None where it is not known and can be one of MR images."""
+    if "Rows" in header:  # without what follows it, the UID itself may have been cut
+        return str(header.get("SeriesInstanceUID") or "")
+    sop_class = header["SOPClassUID"].value
+    return "" if _is_image(sop_class) and sop_class not in MR_IMAGES else None
 
 
 def _pixels_missing(file: BinaryIO, header: FileDataset, size: int) -> str | None:

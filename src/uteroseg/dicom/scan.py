@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import gc
-import os
 import warnings
-from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TypeAlias
 
 from pydicom.dataset import Dataset
 
-from uteroseg.dicom.classify import Classification, SeriesKind
+from uteroseg.dicom.classify import SILENT, Classification, SeriesKind
 from uteroseg.dicom.header import Unreadable
 from uteroseg.dicom.reading import Found, read_all
 from uteroseg.errors import UserError
+from uteroseg.files import files_below
+
+_StudyKey: TypeAlias = tuple[str, str, str]
+_EXAMINATION = ("PatientID", "StudyInstanceUID", "StudyDate", "FrameOfReferenceUID")
+_NAMED = 3  # series of several that are joined
 
 
 @dataclass(frozen=True)
@@ -58,6 +63,13 @@ class Series:
         Why it is of this kind.
     unreadable : tuple of SkippedFile
         Files that belong, or could belong, to this series and cannot be read.
+    joined : tuple of Series
+        Where its images came under several Series Instance UIDs: the series with these, by number, without
+        their headers.
+    notes : tuple of str
+        What was decided about its files, for people.
+    refused : UserError, optional
+        Why its images cannot be used, where that was found when series were grouped.
     """
 
     series_uid: str
@@ -73,12 +85,65 @@ class Series:
     kind: SeriesKind
     reason: str
     unreadable: tuple[SkippedFile, ...] = ()
+    joined: tuple[Series, ...] = ()
+    notes: tuple[str, ...] = ()
+    refused: UserError | None = None
 
     @property
     def name(self) -> str:
         """Number and description, to name the series to a person."""
+        if names := list(dict.fromkeys(part.name for part in self.joined)):
+            count = len(self.joined)
+            if len(names) > _NAMED:
+                return f"{count} series from {names[0]} to {names[-1]}"
+            return " and ".join(names) + (f" of {count} Series Instance UIDs" if count > len(names) else "")
         number = "without number" if self.number is None else str(self.number)
         return f"series {number} ({self.description or 'no description'})"
+
+    @property
+    def uids(self) -> tuple[str, ...]:
+        """The Series Instance UID of its images, or of each part, in the order of their text."""
+        return tuple(sorted(part.series_uid for part in self.joined or (self,)))
+
+    @property
+    def study_uids(self) -> tuple[str, ...]:
+        """Every Study Instance UID that its images bear, the one of most of them first."""
+        files = Counter({self.study_uid: 0})
+        for part in self.joined or (self,):
+            files[part.study_uid] += len(part.files)
+        return tuple(uid for uid, _ in files.most_common())
+
+    @property
+    def date(self) -> str:
+        """Study Date as written, empty where there is none."""
+        return str(self.headers[0].get("StudyDate") or "")
+
+
+def join(parts: Sequence[Series]) -> Series:
+    """The images of several series as one, which has the Series Instance UID that comes first as text.
+
+    Its kind is diffusion-weighted where that of a part is.
+    """
+    parts = sorted(parts, key=series_order)
+    first = next((part for part in parts if part.kind is SeriesKind.DWI), parts[0])
+    pairs = sorted(
+        ((path, header) for part in parts for path, header in zip(part.files, part.headers, strict=True)),
+        key=lambda pair: pair[0],
+    )
+    whole = replace(
+        min(parts, key=lambda part: part.series_uid),
+        description=first.description,
+        number=first.number,
+        files=tuple(path for path, _ in pairs),
+        headers=tuple(header for _, header in pairs),
+        kind=first.kind,
+        reason=first.reason,
+        unreadable=tuple(dict.fromkeys(file for part in parts for file in part.unreadable)),
+        joined=tuple(replace(one, headers=()) for part in parts for one in part.joined or (part,)),
+        notes=tuple(note for part in parts for note in part.notes),
+        refused=next((part.refused for part in parts if part.refused), None),
+    )
+    return replace(whole, study_uid=whole.study_uids[0])
 
 
 @dataclass(frozen=True, eq=False)
@@ -127,7 +192,7 @@ def scan_folder(root: Path) -> Scan:
 
 def list_files(root: Path) -> tuple[Path, ...]:
     """Every file under a folder, or the file itself, in the order of their names."""
-    return tuple(_walk(root))
+    return tuple(files_below(root))
 
 
 def scan_files(paths: Sequence[Path]) -> Scan:
@@ -147,19 +212,51 @@ def files_by_study(paths: Sequence[Path]) -> list[list[Path]]:
 
     A file that cannot be read goes to every study that has files in its folder.
     """
-    groups: dict[tuple[str, str], list[Path]] = defaultdict(list)
+    groups: dict[_StudyKey, list[Path]] = defaultdict(list)
+    lies_in: dict[_StudyKey, set[str]] = defaultdict(set)
     damaged: dict[Path, list[Path]] = defaultdict(list)
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", module="pydicom")
         for path, one in zip(paths, read_all(paths), strict=True):
             if isinstance(one, Found):
-                groups[_text(one.header, "PatientID"), _text(one.header, "StudyInstanceUID")].append(path)
+                patient, study, date, frame = (_text(one.header, keyword) for keyword in _EXAMINATION)
+                groups[patient, study, date].append(path)
+                lies_in[patient, study, date].add(frame)
             elif one is not None:
                 damaged[path.parent].append(path)
-    for files in groups.values():
+    together = [[path for key in keys for path in groups[key]] for keys in examinations(lies_in)]
+    for files in together:
         for folder in {path.parent for path in files} & damaged.keys():
             files.extend(damaged[folder])
-    return list(groups.values())
+    return together
+
+
+def examinations(lies_in: Mapping[_StudyKey, Collection[str]]) -> list[list[_StudyKey]]:
+    """Which studies are one examination, though their Study Instance UIDs differ.
+
+    Those of one patient and date whose images share a frame of reference: the patient lay there once.
+
+    Parameters
+    ----------
+    lies_in : mapping of (patient ID, Study Instance UID, Study Date) to Frame of Reference UIDs
+    """
+    groups: list[list[_StudyKey]] = []
+    place: dict[tuple[str, ...], list[_StudyKey]] = {}
+    for key, frames in lies_in.items():
+        patient, study, date = key
+        marks = [(patient, study), *((patient, date, frame) for frame in frames if patient and frame)]
+        touched = {id(place[mark]) for mark in marks if mark in place}
+        known = [group for group in groups if id(group) in touched] if touched else []
+        group = known[0] if known else []
+        group.append(key)
+        for other in known[1:]:
+            group += other
+            groups = [one for one in groups if one is not other]
+            place.update({mark: group for mark, found in place.items() if found is other})
+        if not known:
+            groups.append(group)
+        place.update(dict.fromkeys(marks, group))
+    return groups
 
 
 @contextmanager
@@ -174,14 +271,6 @@ def _no_garbage_collection() -> Iterator[None]:
             gc.enable()
 
 
-def _walk(root: Path) -> Iterator[Path]:
-    if root.is_file():
-        yield root
-    for folder, subfolders, names in os.walk(root):
-        subfolders.sort()
-        yield from (Path(folder, name) for name in sorted(names))
-
-
 def _group(found: Sequence[tuple[Path, Found]], skipped: Sequence[SkippedFile]) -> tuple[Series, ...]:
     by_uid: dict[tuple[str, ...], list[tuple[Path, Found]]] = defaultdict(list)
     for path, one in found:
@@ -189,7 +278,7 @@ def _group(found: Sequence[tuple[Path, Found]], skipped: Sequence[SkippedFile]) 
         keywords = ("PatientID", "StudyInstanceUID", "SeriesInstanceUID")
         by_uid[tuple(_text(one.header, keyword) for keyword in keywords)].append((path, one))
     series = [one for files in by_uid.values() for one in _split(files, skipped)]
-    return tuple(sorted(series, key=_order))
+    return tuple(sorted(series, key=series_order))
 
 
 def _split(files: Sequence[tuple[Path, Found]], skipped: Sequence[SkippedFile]) -> Iterator[Series]:
@@ -206,8 +295,7 @@ def _split(files: Sequence[tuple[Path, Found]], skipped: Sequence[SkippedFile]) 
 def _join_b0(kinds: list[Classification]) -> list[Classification]:
     """Count images that show no sign of diffusion as b 0 where the rest of their series is DWI."""
     dwi = next((c for c in kinds if c.kind is SeriesKind.DWI), None)
-    silent = (SeriesKind.T2, SeriesKind.OTHER)
-    return [dwi if dwi and c.kind in silent and not c.reason.startswith("ImageType") else c for c in kinds]
+    return [dwi if dwi and c in SILENT else c for c in kinds]
 
 
 def _series(
@@ -240,6 +328,7 @@ def _text(header: Dataset, keyword: str) -> str:
     return str(header.get(keyword) or "").strip() if keyword in header else ""
 
 
-def _order(series: Series) -> tuple[str, str, int, str]:
+def series_order(series: Series) -> tuple[str, str, int, str]:
+    """Sorts series by patient, study, number and UID."""
     number = series.number if series.number is not None else 1 << 31
     return series.patient_id, series.study_uid, number, series.series_uid

@@ -1,4 +1,4 @@
-"""`Mask` ↔ DICOM Segmentation. It and `sr` alone import highdicom, which is slow to import.
+"""`Mask` → DICOM Segmentation. It and `sr` alone import highdicom, which is slow to import.
 
 References
 ----------
@@ -9,24 +9,25 @@ types).
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Literal
 
 import highdicom as hd
 import numpy as np
-import pydicom
 from pydicom.dataset import Dataset
 from pydicom.sr.codedict import codes
 from pydicom.sr.coding import Code
-from pydicom.uid import generate_uid
+from pydicom.uid import MRImageStorage, generate_uid
+from pydicom.valuerep import format_number_as_ds
 
 from uteroseg import RESEARCH_USE
 from uteroseg.dicom.assemble import stack_of
 from uteroseg.dicom.choices import Reading
 from uteroseg.dicom.classify import SeriesKind
-from uteroseg.dicom.enhanced import is_enhanced, share_constant_groups
+from uteroseg.dicom.enhanced import is_enhanced
+from uteroseg.dicom.examination import examination, uid_of
 from uteroseg.dicom.frames import Frame, frames_of
 from uteroseg.dicom.scan import Series
 from uteroseg.dicom.stack import arrange_map
@@ -43,16 +44,15 @@ _SITES: dict[Site, Code] = {
 _NOTICE = RESEARCH_USE.removesuffix(".")
 
 _SERIES_NUMBER = 9100  # high, so that it sorts after the scanner's series
-_EMPTY_IF_ABSENT = (  # type 2: present, may be empty (PS3.3 C.7.1.1, C.7.2.1)
-    "PatientID",
-    "PatientName",
-    "PatientBirthDate",
-    "PatientSex",
-    "AccessionNumber",
-    "StudyID",
-    "StudyDate",
-    "StudyTime",
+_PIXELS_TURNED = 0.25  # by as much a corner can move where rounded directions are set right
+_EMPTY = (
+    *("PatientID", "PatientName", "PatientBirthDate", "PatientSex"),
+    *("AccessionNumber", "StudyID", "StudyDate", "StudyTime", "StudyInstanceUID", "SeriesInstanceUID"),
 )
+_INSTANCE = ("SOPInstanceUID", "SeriesInstanceUID", "InstanceNumber", "ImagePositionPatient")
+"""A UID, and what one is made of where it is missing."""
+_SERIES = ("SeriesInstanceUID", "StudyInstanceUID", "SeriesNumber")
+_FRAME_OF_REFERENCE = ("FrameOfReferenceUID", "StudyInstanceUID", "SeriesInstanceUID")
 
 
 def read_tables() -> None:
@@ -104,16 +104,19 @@ def write_seg(
     UserError
         If the mask is not on the study's grid, or the series cannot be read.
     """
-    geometry, referenced = _images_of(series, reading or Reading())
-    mask.geometry.require_same(
-        geometry, what="mask and source images", fix="move the mask to the study's grid first."
-    )
+    headers = {file: header for one in series for file, header in zip(one.files, one.headers, strict=True)}
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)  # highdicom quotes patient names in its warnings
+        warnings.simplefilter("ignore", UserWarning)  # of UIDs that break a rule, and refer all the same
+        geometry, images = _images_of(series, reading or Reading())
+        mask.geometry.require_same(
+            geometry, what="mask and source images", fix="move the mask to the study's grid first."
+        )
+        planes = _planes(geometry, uid_of(headers[images[0].file], *_FRAME_OF_REFERENCE))
         tumour = _tumour(algorithm_name, algorithm_version, site)
-        segmentation = _segmentation(mask, geometry, referenced, tumour, keep_empty_frames)
-    _keep_references(segmentation, referenced)
-    write_file(path, segmentation.save_as)
+        segmentation = _segmentation(mask, planes, tumour, keep_empty_frames)
+        _refer(segmentation, planes, images, headers)
+        segmentation.update(examination(images[0].file, headers[images[0].file]))
+        write_file(path, segmentation.save_as)
     return segmentation
 
 
@@ -127,18 +130,13 @@ def _images_of(series: Sequence[Series], reading: Reading) -> tuple[Geometry, Se
 
 def _segmentation(
     mask: Mask,
-    geometry: Geometry,
-    referenced: Sequence[Frame],
+    planes: list[Dataset],
     tumour: hd.seg.SegmentDescription,
     keep_empty_frames: bool,
 ) -> hd.seg.Segmentation:
     return hd.seg.Segmentation(
-        source_images=_source_images(referenced),
-        pixel_array=hd.Volume(
-            mask.data.astype(np.uint8),
-            geometry.affine,
-            "PATIENT",
-        ),
+        source_images=planes,
+        pixel_array=mask.data.astype(np.uint8),
         segmentation_type=hd.seg.SegmentationTypeValues.BINARY,
         segment_descriptions=[tumour],
         series_instance_uid=generate_uid(),
@@ -173,31 +171,84 @@ def _tumour(name: str, model_version: str, site: Site | None) -> hd.seg.SegmentD
     )
 
 
-def _source_images(frames: Sequence[Frame]) -> list[Dataset]:
-    """Read the whole headers again: the scan keeps only what uteroseg needs, highdicom copies more."""
-    frame_of_reference_uid = generate_uid()  # where de-identification removed it from every image
-    images: list[Dataset] = []
-    for file in dict.fromkeys(frame.file for frame in frames):
-        image = pydicom.dcmread(file, stop_before_pixels=True)
-        if is_enhanced(image):
-            share_constant_groups(image, ("PixelMeasuresSequence", "PlaneOrientationSequence"))
-        for keyword in _EMPTY_IF_ABSENT:
-            if keyword not in image:
-                setattr(image, keyword, "")
-        if not image.get("FrameOfReferenceUID"):
-            image.FrameOfReferenceUID = frame_of_reference_uid
-        images.append(image)
-    return images
+def _planes(geometry: Geometry, frame_of_reference_uid: str) -> list[Dataset]:
+    """A plain image for each slice of the grid, of nobody, for highdicom to copy from.
+
+    What the files themselves hold can be rounded, missing, elsewhere (in tiles) or against the rules.
+    """
+    grid = _rectangular(geometry)
+    _, along_rows, along_columns = grid.affine[:3, :3].T / np.array(grid.spacing)[:, None]
+    every = Dataset()
+    for keyword in _EMPTY:
+        setattr(every, keyword, "")
+    every.SOPClassUID, every.Modality = MRImageStorage, "MR"
+    every.FrameOfReferenceUID = frame_of_reference_uid
+    slices, every.Rows, every.Columns = grid.shape
+    every.ImageOrientationPatient = _decimals(np.concatenate([along_columns, along_rows]))
+    every.PixelSpacing = _decimals(grid.spacing[1:])
+    # Of the first, readers know the grid where slices without tumour are left out; of the second, old ones.
+    between_slices = float(abs(grid.affine[:3, 0] @ grid.normal))
+    every.SpacingBetweenSlices = every.SliceThickness = _decimals([between_slices])[0]
+    planes = []
+    for index in range(slices):
+        plane = Dataset()
+        plane.update(every)
+        plane.SOPInstanceUID = generate_uid()
+        plane.ImagePositionPatient = _decimals(grid.to_patient((index, 0, 0)))
+        planes.append(plane)
+    return planes
 
 
-def _keep_references(segmentation: Dataset, referenced: Sequence[Frame]) -> None:
-    """Drop references to other frames of an enhanced source: highdicom names all at a frame's position."""
-    numbers = {frame.index + 1 for frame in referenced}
-    for frame in segmentation.PerFrameFunctionalGroupsSequence:
-        for derivation in frame.get("DerivationImageSequence") or ():
-            derivation.SourceImageSequence = [
-                image
-                for image in derivation.SourceImageSequence
-                if int(image.get("ReferencedFrameNumber") or 0) in numbers
-                or "ReferencedFrameNumber" not in image
-            ]
+def _rectangular(geometry: Geometry) -> Geometry:
+    """The grid with right angles, which others demand and rounded cosines and positions do not have.
+
+    It keeps its centre; one that is skewed by more than rounding explains stays as it is.
+    """
+    step, rows, columns = geometry.affine[:3, :3].T / np.array(geometry.spacing)[:, None]
+    along, across = columns + rows, columns - rows  # at right angles, for both have the length 1
+    along, across = along / np.linalg.norm(along), across / np.linalg.norm(across)
+    columns, rows = (along + across) / np.sqrt(2), (along - across) / np.sqrt(2)
+    normal = np.cross(columns, rows)
+    affine = np.eye(4)
+    affine[:3, :3] = np.transpose([normal * (normal @ step), rows, columns]) * geometry.spacing
+    centre = (np.array(geometry.shape) - 1) / 2
+    affine[:3, 3] = geometry.to_patient(centre) - affine[:3, :3] @ centre
+    rectangular = Geometry(geometry.shape, affine)
+    skewed = rectangular.difference(geometry, tolerance_mm=_PIXELS_TURNED * min(geometry.spacing[1:]))
+    return geometry if skewed else rectangular
+
+
+def _decimals(numbers: Iterable[float]) -> list[str]:
+    return [format_number_as_ds(round(float(number), 10) + 0.0) for number in numbers]
+
+
+def _refer(
+    segmentation: Dataset, planes: Sequence[Dataset], images: Sequence[Frame], headers: Mapping[Path, Dataset]
+) -> None:
+    """Refer to the files that were read, in place of the plain images."""
+    image_of = {plane.SOPInstanceUID: image for plane, image in zip(planes, images, strict=True)}
+    for group in segmentation.PerFrameFunctionalGroupsSequence:
+        (source,) = group.DerivationImageSequence[0].SourceImageSequence
+        image = image_of[source.ReferencedSOPInstanceUID]
+        source.update(_reference(headers[image.file]))
+        if is_enhanced(headers[image.file]):
+            source.ReferencedFrameNumber = image.index + 1
+        elif image.window:  # a tile: the pixels of the file lie elsewhere
+            source.SpatialLocationsPreserved = "NO"
+    references = {file: _reference(headers[file]) for file in dict.fromkeys(image.file for image in images)}
+    by_series: dict[str, list[Dataset]] = {}
+    for file, reference in references.items():
+        by_series.setdefault(uid_of(headers[file], *_SERIES), []).append(reference)
+    segmentation.SourceImageSequence = list(references.values())
+    segmentation.ReferencedSeriesSequence = []
+    for series_uid, members in by_series.items():
+        item = Dataset()
+        item.SeriesInstanceUID, item.ReferencedInstanceSequence = series_uid, members
+        segmentation.ReferencedSeriesSequence.append(item)
+
+
+def _reference(header: Dataset) -> Dataset:
+    reference = Dataset()
+    reference.ReferencedSOPClassUID = header.SOPClassUID
+    reference.ReferencedSOPInstanceUID = uid_of(header, *_INSTANCE)
+    return reference

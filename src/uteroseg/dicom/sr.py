@@ -11,6 +11,7 @@ from __future__ import annotations
 import warnings
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import highdicom as hd
 from pydicom.dataset import Dataset
@@ -54,7 +55,7 @@ def write_sr(
         warnings.simplefilter("ignore", UserWarning)  # highdicom quotes patient names in its warnings
         group = _measurement_group(segmentation, _measurements(volume_ml, diameter_mm, adc))
         report = hd.sr.Comprehensive3DSR(
-            evidence=[segmentation],
+            evidence=[segmentation, *_images(segmentation)],
             content=_report(group)[0],
             series_instance_uid=generate_uid(),
             series_number=_SERIES_NUMBER,
@@ -89,7 +90,6 @@ def _measurement_group(
     """What was measured of which segment, which `ReferencedSegment.from_segmentation` fails to refer to."""
     (segment,) = segmentation.SegmentSequence
     (algorithm,) = segment.SegmentationAlgorithmIdentificationSequence
-    (series,) = segmentation.ReferencedSeriesSequence
     region = segment.get("AnatomicRegionSequence")
     return hd.sr.VolumetricROIMeasurementsAndQualitativeEvaluations(
         tracking_identifier=hd.sr.TrackingIdentifier(uid=segment.TrackingUID, identifier=segment.TrackingID),
@@ -97,7 +97,7 @@ def _measurement_group(
             sop_class_uid=segmentation.SOPClassUID,
             sop_instance_uid=segmentation.SOPInstanceUID,
             segment_number=int(segment.SegmentNumber),
-            source_series=hd.sr.SourceSeriesForSegmentation(series.SeriesInstanceUID),
+            **_sources(segmentation),
         ),
         finding_category=codes.SCT.MorphologicallyAbnormalStructure,
         finding_type=codes.SCT.Neoplasm,
@@ -107,6 +107,29 @@ def _measurement_group(
         ),
         measurements=measurements,
     )
+
+
+def _images(segmentation: Dataset) -> list[Dataset]:
+    """What the report needs to know of the images that the segmentation refers to."""
+    images = []
+    for series in segmentation.ReferencedSeriesSequence:
+        for reference in series.ReferencedInstanceSequence:
+            image = Dataset()
+            image.StudyInstanceUID = segmentation.StudyInstanceUID
+            image.SeriesInstanceUID = series.SeriesInstanceUID
+            image.SOPClassUID = reference.ReferencedSOPClassUID
+            image.SOPInstanceUID = reference.ReferencedSOPInstanceUID
+            images.append(image)
+    return images
+
+
+def _sources(segmentation: Dataset) -> dict[str, Any]:
+    """The one series that was segmented; each image where they are of several, as the template wants it."""
+    images = _images(segmentation)
+    if len(segmentation.ReferencedSeriesSequence) == 1:
+        return {"source_series": hd.sr.SourceSeriesForSegmentation(images[0].SeriesInstanceUID)}
+    sources = [hd.sr.SourceImageForSegmentation(one.SOPClassUID, one.SOPInstanceUID) for one in images]
+    return {"source_images": sources}
 
 
 def _measurements(volume_ml: float, diameter_mm: float, adc: AdcStatistics) -> list[hd.sr.Measurement]:

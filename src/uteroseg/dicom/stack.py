@@ -19,6 +19,10 @@ POSITION_TOLERANCE_MM = 0.1
 _ORIENTATION_TOLERANCE = 1e-3  # of a direction cosine
 _SPACING_TOLERANCE = 1e-3  # mm
 _SHOWN = 3  # examples in a message
+_FIX_DOUBLE = (
+    "remove the copy, keep repeated acquisitions in separate folders, or set drop_incomplete to leave such "
+    "b-values out."
+)
 
 Cell = tuple[Frame, ...]
 
@@ -88,7 +92,8 @@ def arrange(frames: Sequence[Frame], *, what: str, drop_incomplete: bool = False
         left_out = {b: defect.reason for b, defect in defects.items()}
         return replace(arrange(whole, what=what), left_out=left_out)
     cells = tuple(tuple(map(_in_order, row)) for row in map(_traces, table.values()))
-    return Stack(_geometry(frames[0], positions, what=what), tuple(table), cells)
+    geometry = _geometry(frames[0], positions, what=what, where="at every b-value")
+    return Stack(geometry, tuple(table), cells)
 
 
 def arrange_map(frames: Sequence[Frame], *, what: str) -> tuple[Geometry, Cell]:
@@ -100,25 +105,34 @@ def arrange_map(frames: Sequence[Frame], *, what: str) -> tuple[Geometry, Cell]:
         cells[_slice_of(frame, positions, what=what)].append(frame)
     for cell in cells:
         if len(cell) > 1:
-            raise _double(cell, "the map", what=what)
-    return _geometry(frames[0], positions, what=what), tuple(cell[0] for cell in cells)
+            raise _double(cell, "the map", what=what, fix="remove the copy, or the other map.")
+    geometry = _geometry(frames[0], positions, what=what, where="in its slices")
+    return geometry, tuple(cell[0] for cell in cells)
 
 
 def require_one_grid(frames: Sequence[Frame], *, what: str) -> None:
     """Refuse images of another size, spacing or orientation than the first one's, by name."""
     first = frames[0]
     for frame in frames:
-        same = (
-            (frame.rows, frame.columns) == (first.rows, first.columns)
-            and np.allclose(frame.pixel_spacing, first.pixel_spacing, rtol=0, atol=_SPACING_TOLERANCE)
-            and np.allclose(frame.orientation, first.orientation, rtol=0, atol=_ORIENTATION_TOLERANCE)
-        )
-        if not same:
+        if not same_plane(first, frame):
             raise UserError(
                 f"{what} mixes grids: {first.file} has {_grid(first)}, {frame.file} has {_grid(frame)}.",
                 expected="images of one size, spacing and orientation.",
                 fix="keep the acquisitions in separate folders.",
             )
+
+
+def same_plane(one: Frame, other: Frame) -> bool:
+    """Whether two images have one size, spacing and orientation."""
+    return (
+        (one.rows, one.columns) == (other.rows, other.columns)
+        and _near(one.pixel_spacing, other.pixel_spacing, _SPACING_TOLERANCE)
+        and _near(one.orientation, other.orientation, _ORIENTATION_TOLERANCE)
+    )
+
+
+def _near(one: Sequence[float], other: Sequence[float], tolerance: float) -> bool:
+    return one == other or all(abs(a - b) <= tolerance for a, b in zip(one, other, strict=True))
 
 
 def slice_depths(frames: Sequence[Frame]) -> Array:
@@ -154,8 +168,8 @@ def _slice_of(frame: Frame, positions: Array, *, what: str) -> int:
     nearest = int(np.argmin(distances))
     if distances[nearest] > 2 * POSITION_TOLERANCE_MM:
         raise UserError(
-            f"{what}: {frame.file} lies at {_point(frame.position)}, the other images of its slice at "
-            f"{_point(positions[nearest])}.",
+            f"{what}: {frame.file} lies at {point(frame.position)}, the other images of its slice at "
+            f"{point(positions[nearest])}.",
             expected="the images of one slice at one place for every b-value.",
             fix="keep acquisitions that were planned differently in separate folders.",
         )
@@ -166,14 +180,14 @@ def _defects(table: Mapping[float, Sequence[Sequence[Frame]]], *, what: str) -> 
     """b-values that are not whole; what is missing comes before what is double."""
     places = [next(cell[0] for cell in column if cell) for column in zip(*table.values(), strict=True)]
     missing = {
-        b: [_point(place.position) for cell, place in zip(row, places, strict=True) if not cell]
+        b: [point(place.position) for cell, place in zip(row, places, strict=True) if not cell]
         for b, row in table.items()
     }
     named = [f"b {b:g} at {point}" for b, points in missing.items() for point in points]
     error = UserError(
         f"{what} has no image for {_some(named)}.",
         expected=f"one image at each of {len(places)} slice positions for every b-value.",
-        fix="export the series again, whole, or leave such b-values out with --drop-incomplete.",
+        fix="export the series again, whole, or set drop_incomplete to leave such b-values out.",
     )
     defects = {b: _Defect(f"no image at {_some(points)}", error) for b, points in missing.items() if points}
     for b, row in table.items():
@@ -182,14 +196,14 @@ def _defects(table: Mapping[float, Sequence[Sequence[Frame]]], *, what: str) -> 
     return defects
 
 
-def _geometry(first: Frame, positions: Array, *, what: str) -> Geometry:
+def _geometry(first: Frame, positions: Array, *, what: str, where: str) -> Geometry:
     """Build the grid of slices at equal distances."""
     count = len(positions)
     if count == 1:
         along_columns, along_rows = np.reshape(first.orientation, (2, 3))
         step = (np.cross(along_columns, along_rows) * (first.thickness or 1.0)).tolist()
     else:
-        step = _regular_step(positions, what=what)
+        step = _regular_step(positions, what=what, where=where)
     return Geometry.from_dicom(
         (count, first.rows, first.columns),
         position=positions[0].tolist(),
@@ -199,7 +213,7 @@ def _geometry(first: Frame, positions: Array, *, what: str) -> Geometry:
     )
 
 
-def _regular_step(positions: Array, *, what: str) -> list[float]:
+def _regular_step(positions: Array, *, what: str, where: str) -> list[float]:
     step = (positions[-1] - positions[0]) / (len(positions) - 1)
     expected = positions[0] + np.arange(len(positions))[:, None] * step
     if np.linalg.norm(positions - expected, axis=1).max() <= POSITION_TOLERANCE_MM:
@@ -208,8 +222,8 @@ def _regular_step(positions: Array, *, what: str) -> list[float]:
     usual = float(np.median(gaps))
     odd = int(np.argmax(np.abs(gaps - usual)))
     raise UserError(
-        f"{what} has a gap at every b-value: {gaps[odd]:.2f} mm between the slices at "
-        f"{_point(positions[odd])} and {_point(positions[odd + 1])}, elsewhere {usual:.2f} mm.",
+        f"{what} has a gap {where}: {gaps[odd]:.2f} mm between the slices at "
+        f"{point(positions[odd])} and {point(positions[odd + 1])}, elsewhere {usual:.2f} mm.",
         expected="slices at equal distances.",
         fix="export the series again, whole; a slice is missing or belongs to another stack.",
     )
@@ -233,20 +247,20 @@ def _uneven(row: Sequence[Sequence[Frame]], name: str, *, what: str) -> _Defect 
     usual = max(directions, key=directions.count)
     for cell, found in zip(row, directions, strict=True):
         if len({(frame.direction, frame.repetition) for frame in cell}) < len(cell):
-            return _Defect(f"twice at {_point(cell[0].position)}", _double(cell, name, what=what))
+            return _Defect(f"twice at {point(cell[0].position)}", _double(cell, name, what=what))
         if found != usual:
-            place, others = f"at {_point(cell[0].position)}", f"elsewhere {usual.total()}"
+            place, others = f"at {point(cell[0].position)}", f"elsewhere {usual.total()}"
             error = UserError(
                 f"{what} has {found.total()} images for {name} {place} ({cell[0].file} …), {others}.",
                 expected=f"the same {most.total()} diffusion directions at every slice.",
-                fix="export the series again, whole, remove the extra images, or leave such b-values out "
-                "with --drop-incomplete.",
+                fix="export the series again, whole, remove the extra images, or set drop_incomplete to "
+                "leave such b-values out.",
             )
             return _Defect(f"{found.total()} images {place}, {others}", error)
     return None
 
 
-def _double(cell: Sequence[Frame], name: str, *, what: str) -> UserError:
+def _double(cell: Sequence[Frame], name: str, *, what: str, fix: str = _FIX_DOUBLE) -> UserError:
     seen: dict[object, Frame] = {}
     pair = (cell[0], cell[-1])
     for frame in cell:
@@ -256,10 +270,9 @@ def _double(cell: Sequence[Frame], name: str, *, what: str) -> UserError:
             break
         seen[key] = frame
     return UserError(
-        f"{what} holds {name} at {_point(pair[0].position)} twice: {_image(pair[0])} and {_image(pair[1])}.",
+        f"{what} holds {name} at {point(pair[0].position)} twice: {_image(pair[0])} and {_image(pair[1])}.",
         expected="one image for each b-value, position and direction.",
-        fix="remove the copy, keep repeated acquisitions in separate folders, or leave such b-values out "
-        "with --drop-incomplete.",
+        fix=fix,
     )
 
 
@@ -273,7 +286,8 @@ def _grid(frame: Frame) -> str:
     return f"{frame.rows}×{frame.columns} pixels of {spacing} mm, orientation ({cosines})"
 
 
-def _point(position: Sequence[float] | Array) -> str:
+def point(position: Sequence[float] | Array) -> str:
+    """A position, for people."""
     return "(" + ", ".join(f"{v:.1f}" for v in position) + ") mm"
 
 

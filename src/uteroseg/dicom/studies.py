@@ -4,21 +4,16 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-import numpy as np
-
-from uteroseg.dicom.acquisition import echo_time_ms
-from uteroseg.dicom.bvalues import merge
-from uteroseg.dicom.classify import SeriesKind
-from uteroseg.dicom.frames import frames_of
-from uteroseg.dicom.scan import Scan, Series
-from uteroseg.dicom.stack import POSITION_TOLERANCE_MM, is_directional, require_one_grid, slice_depths
-from uteroseg.errors import UserError
-from uteroseg.imaging.geometry import Array
-
-_ECHO_TIME_TOLERANCE_MS = 0.5
+from uteroseg.dicom.classify import SILENT, Classification, SeriesKind
+from uteroseg.dicom.copies import without_copies
+from uteroseg.dicom.grouping import Acquisition, acquisitions, grid_of, joined_maps, one_plane
+from uteroseg.dicom.pairs import find_pairs
+from uteroseg.dicom.scan import Scan, Series, examinations, series_order
+from uteroseg.dicom.virtual import is_virtual
+from uteroseg.errors import UserError, printable
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,6 +43,13 @@ class FoundStudy:
         The other series of the same DICOM study.
     uses : tuple of SeriesUse
         One per series of the same DICOM study, used or not, with the reason.
+    notes : tuple of str
+        What was decided about its files, in sentences for people: series that were joined, copies left out.
+    parts : tuple of str
+        Where series were joined: the ``series_uids`` under which each was a study by its identifiers alone,
+        so that a dataset that holds these as cases can be recognised.
+    is_pair : bool
+        Whether it is an ADC map and one image of high b (`uteroseg.dicom.pairs`).
     """
 
     study_uid: str
@@ -58,6 +60,9 @@ class FoundStudy:
     adc: Series | None
     others: tuple[Series, ...]
     uses: tuple[SeriesUse, ...]
+    notes: tuple[str, ...] = ()
+    parts: tuple[str, ...] = ()
+    is_pair: bool = False
 
     @property
     def patient(self) -> str:
@@ -71,8 +76,13 @@ class FoundStudy:
 
     @property
     def series_uids(self) -> str:
-        """What tells the acquisition: the UIDs of its diffusion series, in the order of their text."""
-        return " ".join(sorted(series.series_uid for series in self.dwi))
+        """What tells the acquisition: UIDs of its diffusion series, and a pair's map, ordered as text."""
+        return " ".join(sorted(uid for one in (self.used if self.is_pair else self.dwi) for uid in one.uids))
+
+    @property
+    def virtual(self) -> bool:
+        """Whether the patient is a virtual one: its files say so."""
+        return any(is_virtual(series.headers[0]) for series in self.used)
 
     @property
     def used(self) -> tuple[Series, ...]:
@@ -80,73 +90,16 @@ class FoundStudy:
         return self.dwi if self.adc is None else (*self.dwi, self.adc)
 
 
-@dataclass(frozen=True, eq=False)
-class _Grid:
-    """Where a series lies and which b-values it holds, as far as its headers say."""
-
-    series: Series
-    frame_of_reference: str
-    size: tuple[int, ...]
-    plane: Array  # orientation cosines, then pixel spacing
-    corners: Array  # of the first and last slice, mm
-    b_values: frozenset[float]
-    directional: bool  # some b-value has images of single directions only
-    echo_time: float | None
-
-    @classmethod
-    def of(cls, series: Series) -> _Grid | None:
-        """Read it; None where the series is damaged in a way that `load_study` names."""
-        try:
-            frames = frames_of(series)
-            if series.unreadable or not frames or not all(f.b_value for f in frames if _is_dwi(series)):
-                return None
-            require_one_grid(frames, what=series.name)
-        except UserError:
-            return None
-        order = np.argsort(slice_depths(frames))
-        first, last = frames[order[0]], frames[order[-1]]
-        values = [f.b_value.value for f in frames if f.b_value]
-        return cls(
-            series,
-            series.frame_of_reference_uid,
-            (first.rows, first.columns),
-            np.array([*first.orientation, *first.pixel_spacing]),
-            np.array([first.position, last.position]),
-            frozenset(merge(values).values()),
-            is_directional(frames),
-            echo_time_ms(series.headers[0]),
-        )
-
-    def matches(self, other: _Grid) -> bool:
-        """Say whether two series lie on one grid."""
-        return (
-            self.frame_of_reference == other.frame_of_reference
-            and self.size == other.size
-            and np.allclose(self.plane, other.plane, rtol=0, atol=1e-3)
-            and np.allclose(self.corners, other.corners, rtol=0, atol=POSITION_TOLERANCE_MM)
-        )
-
-    def combines(self, other: _Grid) -> bool:
-        """Say whether two DWI series are parts of one acquisition.
-
-        They have one echo time and different b-values, or one holds the directions of the other's traces.
-        """
-        times = (self.echo_time, other.echo_time)
-        same_echo = None in times or abs((times[0] or 0) - (times[1] or 0)) < _ECHO_TIME_TOLERANCE_MS
-        joint = merge([*self.b_values, *other.b_values])
-        distinct = len(set(joint.values())) == len(self.b_values) + len(other.b_values)
-        return self.matches(other) and same_echo and (distinct or self.directional != other.directional)
-
-
 def find_studies(scan: Scan) -> tuple[FoundStudy, ...]:
     """Group series into diffusion studies, from headers alone.
 
-    DWI series of one DICOM study (StudyInstanceUID) on one grid, with one echo time and different b-values,
-    are one acquisition; so are trace images and the directions that they were made of, of which only those
-    b-values are used that the traces lack. Otherwise each series is its own acquisition. The scanner's ADC
-    map goes to the DWI on the same grid
-    with the nearest preceding series number. A series with a single b-value is no study of its own where its
-    DICOM study has one with several.
+    DWI series of one examination on one grid, with one echo time and different b-values, are one acquisition;
+    so are series that together fill one regular grid of slices and b-values without a double, whatever their
+    UIDs (`uteroseg.dicom.grouping`); so are trace images and the directions that they were made of, of which
+    only those b-values are used that the traces lack. Otherwise each series is its own acquisition. The
+    scanner's ADC map goes to the DWI on the same grid with the nearest preceding series number. A series with
+    a single b-value is no study of its own where its DICOM study has one with several. Of an image that
+    several files hold, one is used.
 
     Parameters
     ----------
@@ -158,11 +111,16 @@ def find_studies(scan: Scan) -> tuple[FoundStudy, ...]:
         By patient, then by date. Empty where nothing is diffusion-weighted. A study can still be refused by
         `load_study`, by name.
     """
-    by_study: dict[tuple[str, str], list[Series]] = {}
+    by_study: dict[tuple[str, str, str], list[Series]] = {}
     for series in scan.series:
-        by_study.setdefault((series.patient_id, series.study_uid), []).append(series)
-    found = [study for members in by_study.values() for study in _studies(members)]
-    return tuple(sorted(found, key=lambda study: (study.patient_id, study.date)))
+        by_study.setdefault((series.patient_id, series.study_uid, series.date), []).append(series)
+    lies_in = {key: {one.frame_of_reference_uid for one in members} for key, members in by_study.items()}
+    found = [
+        study
+        for keys in examinations(lies_in)
+        for study in _studies([one for key in keys for one in by_study[key]])
+    ]
+    return tuple(sorted(found, key=lambda study: (study.patient_id, study.date, study.study_uid)))
 
 
 def require_studies(scan: Scan, root: Path) -> tuple[FoundStudy, ...]:
@@ -185,55 +143,37 @@ def _is_dwi(series: Series) -> bool:
 
 
 def _studies(members: Sequence[Series]) -> list[FoundStudy]:
-    groups = _acquisitions([s for s in members if _is_dwi(s)])
-    maps = _assign_maps(groups, [s for s in members if s.kind is SeriesKind.ADC])
-    return [_found(group, maps.get(i), members) for i, group in enumerate(groups)]
+    """The diffusion studies of one examination."""
+    members = [
+        part for one in without_copies(members) for part in (one_plane(one) if _is_dwi(one) else [one])
+    ]
+    silent = [one for one in members if Classification(one.kind, one.reason) in SILENT]
+    groups = acquisitions([one for one in members if _is_dwi(one)], silent)
+    joined = {one for group in groups for one in group.joined}
+    rest = joined_maps([one for one in members if one not in joined])
+    maps = _assign_maps(groups, [one for one in rest if one.kind is SeriesKind.ADC])
+    chosen = [(group, maps.get(i), False) for i, group in enumerate(groups)]
+    if pairs := find_pairs(rest, groups):
+        chosen = [(Acquisition((image,)), adc, True) for image, adc in pairs]
+    used = {one for group, *_ in chosen for one in group.series}
+    whole = [one for group in groups for one in (group.series if used & set(group.series) else group.joined)]
+    rest += [one for one in dict.fromkeys([*whole, *used]) if one not in rest]
+    found = []
+    for group, adc, is_pair in chosen:
+        own = sorted((o for o in rest if set(o.study_uids) & set(group.study_uids)), key=series_order)
+        found.append(replace(_found(group, adc, own), is_pair=is_pair))
+    return found
 
 
-def _acquisitions(dwi: Sequence[Series]) -> list[list[tuple[Series, _Grid | None]]]:
-    """Combine DWI series into acquisitions; a damaged series stays alone, so that loading it names why."""
-    groups: list[list[tuple[Series, _Grid | None]]] = []
-    for series in dwi:
-        grid = _Grid.of(series)
-        for group in groups:
-            if grid and all(other and grid.combines(other) for _, other in group):
-                group.append((series, grid))
-                break
-        else:
-            groups.append([(series, grid)])
-    groups = [_without_spare_directions(group) for group in groups]
-    several = [group for group in groups if not _has_one_b_value(group)]
-    return several or groups
-
-
-def _without_spare_directions(
-    group: list[tuple[Series, _Grid | None]],
-) -> list[tuple[Series, _Grid | None]]:
-    """Leave out a series of directions whose every b-value is there as trace image."""
-    traces = {b for _, grid in group if grid and not grid.directional for b in grid.b_values}
-    return [(s, grid) for s, grid in group if not (grid and grid.directional and grid.b_values <= traces)]
-
-
-def _has_one_b_value(group: Sequence[tuple[Series, _Grid | None]]) -> bool:
-    values: set[float] = set()
-    for _, grid in group:
-        if grid is None:
-            return False
-        values |= grid.b_values
-    return len(values) == 1
-
-
-def _assign_maps(
-    groups: Sequence[Sequence[tuple[Series, _Grid | None]]], maps: Iterable[Series]
-) -> dict[int, Series]:
+def _assign_maps(groups: Sequence[Acquisition], maps: Iterable[Series]) -> dict[int, Series]:
     """Give each acquisition the ADC map that follows it most closely."""
     assigned: dict[int, tuple[int, Series]] = {}
     for adc in maps:
-        grid = _Grid.of(adc)
+        grid = grid_of(adc)
         distances = {
             i: _distance(group, adc)
             for i, group in enumerate(groups)
-            if grid and group[0][1] and grid.matches(group[0][1])
+            if grid and grid.sound and group.grid and group.grid.sound and grid.matches(group.grid)
         }
         if distances:
             nearest = min(distances, key=lambda i: distances[i])
@@ -242,40 +182,60 @@ def _assign_maps(
     return {i: adc for i, (_, adc) in assigned.items()}
 
 
-def _distance(group: Sequence[tuple[Series, _Grid | None]], adc: Series) -> int:
+def _distance(group: Acquisition, adc: Series) -> int:
     """Series numbers between an acquisition and a map; a map numbered before it comes last."""
-    steps = [(adc.number or 0) - (series.number or 0) for series, _ in group]
+    steps = [(adc.number or 0) - (series.number or 0) for series in group.series]
     return min(step if step >= 0 else 100_000 - step for step in steps)
 
 
-def _found(
-    group: Sequence[tuple[Series, _Grid | None]], adc: Series | None, members: Sequence[Series]
-) -> FoundStudy:
-    dwi = tuple(series for series, _ in group)
+def _found(group: Acquisition, adc: Series | None, members: Sequence[Series]) -> FoundStudy:
+    dwi = group.series
     used = [*dwi, adc] if adc else [*dwi]
     files = [str(path.parent) for series in used for path in series.files]
+    studies = {uid for series in dwi for uid in series.study_uids}
+    notes = [note for series in used for note in series.notes]
+    if len(studies) > 1:
+        notes.append(f"Its images came under {len(studies)} Study Instance UIDs of one patient and date.")
     return FoundStudy(
-        study_uid=dwi[0].study_uid,
+        study_uid=group.study_uids[0],
         patient_id=dwi[0].patient_id,
         date=str(dwi[0].headers[0].get("StudyDate") or ""),
         folder=Path(os.path.commonpath(files)),
         dwi=dwi,
         adc=adc,
         others=tuple(s for s in members if s not in used),
-        uses=tuple(_use(s, dwi, adc) for s in members),
+        uses=tuple(_use(s, group, adc) for s in members),
+        notes=tuple(dict.fromkeys(notes)),
+        parts=group.parts,
     )
 
 
-def _use(series: Series, dwi: Sequence[Series], adc: Series | None) -> SeriesUse:
-    if series in dwi:
+def _use(series: Series, group: Acquisition, adc: Series | None) -> SeriesUse:
+    if series in group.series:
         return SeriesUse(series, True, f"diffusion source: {series.reason}")
     if series is adc:
         return SeriesUse(series, True, f"scanner's ADC on the same grid: {series.reason}")
     if series.unreadable:
         file = series.unreadable[0]
-        return SeriesUse(series, False, f"{file.path} cannot be read: {file.reason}")
-    if _is_dwi(series):
-        return SeriesUse(series, False, "other grid or echo time, or its b-values are there already")
-    if series.kind is SeriesKind.ADC:
-        return SeriesUse(series, False, "ADC map of another grid or acquisition")
+        return SeriesUse(series, False, f"{printable(str(file.path))} cannot be read: {file.reason}")
+    if series.refused:
+        return SeriesUse(series, False, series.refused.found.removesuffix("."))
+    if series.kind in (SeriesKind.DWI, SeriesKind.ADC):
+        return SeriesUse(series, False, _why_not(series, group))
     return SeriesUse(series, False, f"{series.kind.value}: {series.reason}")
+
+
+def _why_not(series: Series, group: Acquisition) -> str:
+    """What keeps a DWI series or an ADC map from being used in a study, for people."""
+    what = "ADC map of" if series.kind is SeriesKind.ADC else "DWI with"
+    grid = grid_of(series)
+    if grid is None or group.grid is None:
+        return f"{what} another grid, as far as headers say"
+    is_slice = grid.is_one_slice and grid.continues(group.grid)
+    if (difference := grid.difference(group.grid)) and not is_slice:
+        return f"{what} another grid: {difference}"
+    if series.kind is SeriesKind.ADC:
+        return "ADC map of another acquisition"
+    if there := sorted(grid.b_values & group.b_values):
+        return f"its b-values are there already: {', '.join(f'{b:g}' for b in there)} s/mm²"
+    return "another acquisition"

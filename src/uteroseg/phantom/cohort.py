@@ -119,9 +119,11 @@ def simulate_cohort(
         on_case(cases - len(wanted) + done)
     _add_readers(dataset, settings, known)
     if dicom:
-        from uteroseg.phantom.dicom_masks import list_masks
+        from uteroseg.phantom.dicom_masks import has_mask, list_masks
 
-        list_masks(dicom)
+        folders = {index: _scan_folder(settings, dicom, index) for index in known}
+        bare = [f.name for i, f in folders.items() if settings.without_tumour(i) or not has_mask(f)]
+        list_masks(dicom, bare)
     return Simulated(added, tuple(cut))
 
 

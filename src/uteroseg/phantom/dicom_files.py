@@ -43,7 +43,7 @@ def write_dicom(
     """Write one patient: ``dwi/``, ``adc/`` and ``seg.dcm``; the same arguments give the same bytes.
 
     With a T2 series there is ``t2/`` too, in classic files, and the tumour is drawn on it instead:
-    ``rtstruct.dcm`` or ``seg.dcm``.
+    ``rtstruct.dcm`` or ``seg.dcm``. Without a tumour there is neither.
 
     Parameters
     ----------
@@ -96,12 +96,16 @@ def write_dicom(
             volume = Stored(t2.signal.astype(np.uint16), None)
             _write_t2(t2, t2_annotation, stage, ImageSeries(t2.geometry, *scan[1:], "t2", (volume,)))
         elif mask is not None:
-            write_mask(mask, stage, identity)
+            mask.geometry.require_same(study.geometry, what="mask and study", fix="move the mask first.")
+            if mask.data.any():
+                write_mask(mask, stage, identity)
 
 
 def _write_t2(t2: T2Image, annotation: T2Annotation, folder: Path, series: ImageSeries) -> None:
     (folder / series.name).mkdir()
     write_classic(series, folder / series.name)
+    if not t2.mask.data.any():
+        return
     if annotation == "seg":
         write_mask(t2.mask, folder, series.identity)
     else:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import csv
 import io
+from collections.abc import Iterable
 from pathlib import Path
 
 import pydicom
@@ -17,6 +18,7 @@ from pydicom.dataset import Dataset
 from uteroseg.dicom.classify import SeriesKind
 from uteroseg.dicom.scan import scan_folder
 from uteroseg.dicom.studies import require_studies
+from uteroseg.dicom.virtual import mark_virtual
 from uteroseg.errors import UserError
 from uteroseg.files import write_text
 from uteroseg.imaging.study import Mask
@@ -25,6 +27,7 @@ from uteroseg.phantom.dicom_series import DATE, TIME, Identity
 MASK_FILE = "seg.dcm"
 CONTOUR_FILE = "rtstruct.dcm"
 TABLE = "annotations.csv"
+NO_MASK = "none"
 READER = "simulation"
 
 _LABELS = {MASK_FILE: "1", CONTOUR_FILE: ""}
@@ -57,14 +60,26 @@ def write_mask(mask: Mask, folder: Path, identity: Identity) -> None:
     write_seg(path, mask, source, algorithm_name=READER, algorithm_version="1")
     dataset = pydicom.dcmread(path)
     _name_the_reader(dataset)
+    mark_virtual(dataset)
     _make_reproducible(dataset, identity)
     dataset.save_as(path, enforce_file_format=True)
 
 
-def list_masks(root: Path) -> None:
+def has_mask(folder: Path) -> bool:
+    """Whether a patient's folder holds a mask; there is none where no voxel holds tumour."""
+    return any((folder / name).exists() for name in _LABELS)
+
+
+def list_masks(root: Path, without_tumour: Iterable[str] = ()) -> None:
     """Name the mask of every patient's folder below ``root`` in its ``annotations.csv``, whole or not at all.
 
     Rows that are there already stay as they are, so that it can be called again and again.
+
+    Parameters
+    ----------
+    root : Path
+    without_tumour : iterable of str
+        Folders whose scan shows no tumour: their mask is ``none``, whatever an earlier row says.
 
     Raises
     ------
@@ -72,19 +87,17 @@ def list_masks(root: Path) -> None:
         If there is another table of that name.
     """
     path = root / TABLE
-    rows = _rows(path)
+    before, bare = _rows(path), {s: {"mask": NO_MASK, "label": ""} for s in without_tumour}
+    rows = [{**row, **bare.get(row["study"], {})} for row in before]
+    found = {mask.parent.name: mask.name for name in _LABELS for mask in root.glob(f"[!.]*/{name}")}
+    masks = {study: {"mask": f"{study}/{name}", "label": _LABELS[name]} for study, name in found.items()}
     listed = {row["study"] for row in rows}
-    masks = sorted(mask for name in _LABELS for mask in root.glob(f"[!.]*/{name}"))
-    new = [
-        {"study": mask.parent.name, "mask": f"{mask.parent.name}/{mask.name}", "label": _LABELS[mask.name]}
-        for mask in masks
-        if mask.parent.name not in listed
-    ]
-    if new:
+    rows += [{"study": s, **of} for s, of in sorted({**masks, **bare}.items()) if s not in listed]
+    if rows != before:
         text = io.StringIO()
         writer = csv.DictWriter(text, _COLUMNS, lineterminator="\n")
         writer.writeheader()
-        writer.writerows([*rows, *new])
+        writer.writerows(rows)
         write_text(path, text.getvalue())
 
 
@@ -104,12 +117,13 @@ def _rows(path: Path) -> list[dict[str, str]]:
 
 
 def _name_the_reader(dataset: Dataset) -> None:
-    """Say that the mask is the simulation's truth, of no algorithm that the standard has a code for."""
+    """Say that the mask is the simulation's truth: no algorithm found it."""
     dataset.ContentCreatorName = READER
     dataset.SeriesDescription = f"Tumour, true mask of the {READER}"
     for segment in dataset.SegmentSequence:
-        segment.SegmentAlgorithmName = READER
-        segment.pop("SegmentationAlgorithmIdentificationSequence", None)
+        segment.SegmentAlgorithmType = "MANUAL"
+        for keyword in ("SegmentAlgorithmName", "SegmentationAlgorithmIdentificationSequence"):
+            segment.pop(keyword, None)
 
 
 def _make_reproducible(dataset: Dataset, identity: Identity) -> None:

@@ -16,6 +16,7 @@ from typing import Any
 from pydicom.dataset import Dataset, FileDataset, FileMetaDataset
 from pydicom.uid import ExplicitVRLittleEndian, MRImageStorage, RTStructureSetStorage
 
+from uteroseg.dicom.virtual import mark_virtual
 from uteroseg.imaging.geometry import Array
 from uteroseg.phantom.dicom_series import DATE, TIME, ImageSeries, decimal
 from uteroseg.phantom.outline import outlines, signed_area
@@ -101,6 +102,7 @@ def _file(series: ImageSeries) -> FileDataset:
     }
     for keyword, value in values.items():
         setattr(dataset, keyword, value)
+    mark_virtual(dataset)
     return dataset
 
 

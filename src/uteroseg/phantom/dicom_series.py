@@ -16,6 +16,7 @@ from pydicom.dataset import Dataset, FileDataset, FileMetaDataset
 from pydicom.uid import UID, ExplicitVRLittleEndian, generate_uid
 
 from uteroseg.dicom.acquisition import manufacturer_name
+from uteroseg.dicom.virtual import mark_virtual
 from uteroseg.imaging.geometry import Array, Geometry
 from uteroseg.phantom.dialects import Dialect, Stored
 
@@ -115,6 +116,7 @@ class ImageSeries:
         dataset.SOPClassUID = sop_class
         self._describe(dataset)
         self._describe_pixels(dataset)
+        mark_virtual(dataset)
         return dataset
 
     def instance_uid(self, number: int) -> UID:
