@@ -1,12 +1,17 @@
 """A group's own annotations: matched with their studies, moved from T2 to DWI, or refused by name."""
 
 import json
+import os
 import shutil
+import sys
+from collections import Counter
+from pathlib import Path
 
 import numpy as np
 import pytest
 from typer.testing import CliRunner
 
+from tests.annotations import segs
 from tests.annotations.drawn import (
     CYAN,
     DWI_GRID,
@@ -18,14 +23,25 @@ from tests.annotations.drawn import (
     write_examination,
     write_rtstruct,
 )
+from uteroseg.annotations.arrive import arrive
 from uteroseg.annotations.matching import match
 from uteroseg.annotations.regions import Choice
+from uteroseg.annotations.table import Annotation
 from uteroseg.cli.main import app
 from uteroseg.dataset.store import Dataset
+from uteroseg.dicom.assemble import load_study
+from uteroseg.dicom.scan import scan_folder
+from uteroseg.dicom.studies import find_studies
 from uteroseg.errors import UserError
-from uteroseg.imaging.nifti import write_mask
+from uteroseg.imaging.geometry import Geometry
+from uteroseg.imaging.nifti import write_image, write_mask
 from uteroseg.imaging.study import Mask
-from uteroseg.intake.ingest import find, ingest
+from uteroseg.intake.ingest import ingest
+
+
+def find(folder):
+    return find_studies(scan_folder(folder))
+
 
 OUTLINES = contours_of(ball(T2_GRID), T2_GRID)
 LATER = Ids(study="1.2.3.2", frame="1.2.3.8", date="20200402")
@@ -107,7 +123,7 @@ def test_a_flipped_mask_of_the_diffusion_grid_stays_voxel_for_voxel(clinic, tmp_
     flipped[:3, 3] = DWI_GRID.to_patient((0, 0, DWI_GRID.shape[2] - 1))
     flipped[:3, 2] *= -1
     geometry = type(DWI_GRID)(DWI_GRID.shape, flipped)
-    data = np.random.default_rng(0).random(DWI_GRID.shape) > 0.5
+    data = (np.random.default_rng(0).random(DWI_GRID.shape) > 0.5) & ball(DWI_GRID, radius=25)
     write_mask(tmp_path / "mask.nii.gz", Mask(data[..., ::-1].copy(), geometry))
     (tmp_path / "t.csv").write_text("study,mask\nfirst,mask.nii.gz\n")
     outcomes, _ = taken_in(clinic[0], tmp_path / "out", tmp_path / "t.csv")
@@ -267,6 +283,188 @@ def test_the_command_says_what_it_would_take_and_draws_what_it_took(clinic, on_t
 
 def test_a_dry_run_tells_several_candidates_apart_as_the_run_does(clinic, on_t2, tmp_path):
     write_rtstruct(tmp_path / "in/a.dcm", [("GTV", CYAN, OUTLINES)], **on_t2)
-    studies, _ = find(clinic[0])
+    studies = find_studies(scan_folder(clinic[0]))
     matches = match(tmp_path / "in/a.dcm", studies, clinic[0], Choice())
     assert [m.mask.name if (m := matches.of(found)) else None for found in studies] == ["a.dcm", None]
+
+
+def seg(path, data, geometry=T2_GRID, **options):
+    return segs.write_seg(path, [("GTV", data)], geometry, **options)
+
+
+COUNTERS = []
+
+
+def count_opened(event, arguments):
+    if event == "open" and COUNTERS and not isinstance(arguments[0], int):
+        COUNTERS[-1][Path(os.fsdecode(arguments[0])).name] += 1
+
+
+@pytest.fixture
+def opens():
+    """How often each file was opened, by its name, whoever opened it."""
+    if not COUNTERS:
+        sys.addaudithook(count_opened)  # for good
+    COUNTERS.append(Counter())
+    yield COUNTERS[-1]
+    COUNTERS[-1] = Counter()
+
+
+@pytest.mark.parametrize("single", [False, True])
+def test_what_is_matched_by_reference_is_opened_once(single, clinic, on_t2, opens, tmp_path):
+    write_rtstruct(tmp_path / "rt/contours.dcm", [("GTV", CYAN, OUTLINES)], **on_t2)
+    seg(tmp_path / "seg/voxels.dcm", ball(T2_GRID), **on_t2)
+    studies = find(clinic[0] / "first")
+    study = load_study(studies[0].used)
+    opens.clear()
+    for folder, name in (("rt", "contours.dcm"), ("seg", "voxels.dcm")):
+        path = tmp_path / folder / (name if single else "")
+        annotation = match(path, studies, clinic[0], Choice()).of(studies[0])
+        assert annotation.named is single
+        arrived = arrive(annotation, study, found=studies[0])
+        assert (arrived.source, opens[name]) == ("T2", 1)
+        assert dice(arrived.mask.data, ball(DWI_GRID)) > 0.95
+
+
+@pytest.mark.parametrize("slices", [[6], [4, 6], [6, 4, 9]])
+def test_slices_of_a_segmentation_keep_their_volume_by_the_images_they_were_drawn_on(
+    slices, clinic, on_t2, tmp_path
+):
+    """One slice of 1.33 mL came as 0.63, two that lay apart of 1.94 as 7.78."""
+    data = np.zeros(T2_GRID.shape, bool)
+    data[slices] = ball(T2_GRID)[slices]
+    unstated = {"spacing": False, "thickness": False, "frames": [(1, s) for s in slices]}
+    for instances in (on_t2["instances"], ()):
+        seg(tmp_path / "in/a", data, series=on_t2["series"], instances=instances, **unstated)
+        studies = find(clinic[0] / "first")
+        annotation = match(tmp_path / "in", studies, clinic[0], Choice()).of(studies[0])
+        arrived = arrive(annotation, load_study(studies[0].used), found=studies[0])
+        expected = data.sum() * T2_GRID.voxel_volume_mm3 / 1000
+        assert arrived.drawn_ml == pytest.approx(expected)
+        assert arrived.sidecar["volume_ml"] == pytest.approx(expected, rel=0.1)
+        assert arrived.notes == ()
+
+
+def test_it_is_said_where_the_images_that_were_drawn_on_are_not_at_hand(clinic, tmp_path):
+    write_rtstruct(tmp_path / "in/rt", [("GTV", CYAN, OUTLINES)])
+    studies = find(clinic[0] / "first")
+    annotation = match(tmp_path / "in", studies, clinic[0], Choice()).of(studies[0])
+    (note,) = arrive(annotation, load_study(studies[0].used), found=studies[0]).notes
+    assert "the images it was drawn on are not at hand" in note
+
+
+def as_model(folder, data):
+    """A mask beside a result.json, as predict leaves it."""
+    folder.mkdir(parents=True)
+    write_mask(folder / "mask.nii.gz", Mask(data, DWI_GRID))
+    (folder / "result.json").write_text(json.dumps({"model": {"id": "net-7"}}))
+    return folder / "mask.nii.gz"
+
+
+@pytest.mark.parametrize("kind", ["segmentation", "contours", "mask", "segmentation of no type"])
+def test_what_a_model_drew_counts_only_where_it_is_named(kind, clinic, on_t2, tmp_path):
+    def automatic(ds):
+        ds.StructureSetROISequence[0].ROIGenerationAlgorithm = "AUTOMATIC"
+        ds.StructureSetROISequence[0].ROIGenerationDescription = "net-7"
+
+    if kind == "segmentation":
+        path = seg(tmp_path / "in/s.dcm", ball(T2_GRID), algorithm="AUTOMATIC", **on_t2)
+    elif kind == "contours":
+        path = write_rtstruct(tmp_path / "in/s.dcm", [("GTV", CYAN, OUTLINES)], change=automatic, **on_t2)
+    else:
+        path = as_model(tmp_path / "in", ball(DWI_GRID))
+        if kind != "mask":
+            path.unlink()
+            path = seg(tmp_path / "in/s.dcm", ball(T2_GRID), algorithm="", **on_t2)
+    (outcome,), unused = taken_in(clinic[0] / "first", tmp_path / "lying", tmp_path / "in")
+    assert outcome.mask_ml is None
+    (said,) = unused
+    assert f"{path} was drawn by net-7" in said
+    (tmp_path / "t.csv").write_text(f"study,mask,reader\nfirst,{path},B\n")
+    for number, named in enumerate([tmp_path / "t.csv", path][: 1 if kind == "mask" else 2]):
+        source = clinic[0] if named != path else clinic[0] / "first"
+        root = tmp_path / f"named{number}"
+        (outcome, *_), unused = taken_in(source, root, named)
+        assert not unused
+        sidecar = json.loads((root / outcome.case.annotation("json")).read_text())
+        assert sidecar["drawn_by"] == "net-7"
+        assert sidecar.get("reader") == (None if named == path else "B")
+
+
+def test_what_people_drew_beside_a_result_counts(clinic, on_t2, tmp_path):
+    as_model(tmp_path / "in", ball(DWI_GRID)).unlink()
+    seg(tmp_path / "in/own.dcm", ball(T2_GRID), **on_t2)
+    (outcome,), unused = taken_in(clinic[0] / "first", tmp_path / "out", tmp_path / "in")
+    assert (outcome.annotation_source, unused) == ("T2", [])
+
+
+def test_what_systems_leave_about_and_links_do_no_harm(clinic, on_t2, tmp_path):
+    folder = tmp_path / "in"
+    path = write_rtstruct(folder / os.fsdecode(b"caf\xe9.dcm"), [("GTV", CYAN, OUTLINES)], **on_t2)
+    for name in ("._rt.dcm", "._mask.nii.gz", ".DS_Store", "Thumbs.db", "__MACOSX/rt.dcm"):
+        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).write_bytes(path.read_bytes()[:600])
+    (folder / "loop").symlink_to(folder, target_is_directory=True)
+    (folder / "again.dcm").symlink_to(path)
+    (outcome,), unused = taken_in(clinic[0] / "first", tmp_path / "out", folder)
+    assert (outcome.annotation_source, unused) == ("T2", [])
+    broken = folder / os.fsdecode(b"\xe9.dcm")
+    broken.write_bytes(path.read_bytes()[:600])
+    (outcome,), unused = taken_in(clinic[0] / "first", tmp_path / "again", folder)
+    assert outcome.annotation_source == "T2"
+    assert len(unused) == 1
+
+
+def test_a_table_can_say_that_there_is_no_tumour(clinic, tmp_path):
+    zeros = np.zeros(DWI_GRID.shape, np.uint8)
+    write_image(tmp_path / "zeros.nii", zeros, DWI_GRID)
+    seg(tmp_path / "empty.dcm", np.zeros(T2_GRID.shape, bool))
+    write_mask(tmp_path / "full.nii", Mask(ball(DWI_GRID), DWI_GRID))
+    for number, row in enumerate(("none,", "zeros.nii,none", "empty.dcm,none")):
+        (tmp_path / "t.csv").write_text(f"study,mask,label,reader\nfirst,{row},A\n")
+        (outcome, _), _ = taken_in(clinic[0], tmp_path / str(number), tmp_path / "t.csv")
+        assert (outcome.annotation_source, outcome.mask_ml) == ("none", 0)
+        dataset = Dataset.open(tmp_path / str(number))
+        assert not dataset.load_mask(outcome.case).data.any()
+        sidecar = json.loads((dataset.root / outcome.case.annotation("json")).read_text())
+        assert (sidecar["reader"], sidecar["volume_ml"]) == ("A", 0)
+    for row, found in (
+        ("zeros.nii,", "nothing but background"),
+        ("empty.dcm,", "region 1 GTV is empty"),
+        ("full.nii,none", "said to hold no tumour"),
+    ):
+        (tmp_path / "t.csv").write_text(f"study,mask,label\nfirst,{row}\n")
+        (outcome, _), _ = taken_in(clinic[0], tmp_path / "refused", tmp_path / "t.csv")
+        assert outcome.status == "failed"
+        assert found in outcome.error
+
+
+def test_a_mask_that_lies_outside_by_more_than_half_is_refused(clinic, tmp_path):
+    affine = DWI_GRID.affine.copy()
+    affine[:3, 3] += (0, 0, 50)
+    moved = Geometry(DWI_GRID.shape, affine)
+    write_mask(tmp_path / "m.nii", Mask(ball(DWI_GRID, (0, 0, -10)), moved))
+    study = load_study(find(clinic[0] / "first")[0].used)
+    with pytest.raises(UserError, match=r"m\.nii: \d\.\d+ of \d\.\d+ mL lie outside the study"):
+        arrive(Annotation(mask=tmp_path / "m.nii", choice=Choice()), study)
+
+
+def test_a_mask_arrives_at_a_study_of_files_as_at_one_in_dicom(clinic, tmp_path):
+    found, _ = find(clinic[0])
+    study = load_study(found.used)
+    for name, geometry, source in (("dwi", DWI_GRID, "DWI"), ("t2", T2_GRID, "another grid")):
+        write_mask(tmp_path / f"{name}.nii.gz", Mask(ball(geometry), geometry))
+        annotation = Annotation(mask=tmp_path / f"{name}.nii.gz", choice=Choice(), reader="A")
+        alone, beside = arrive(annotation, study), arrive(annotation, study, found=found)
+        assert alone.source == source
+        np.testing.assert_array_equal(alone.mask.data, beside.mask.data)
+        assert alone.sidecar | {"annotation_source": ""} == beside.sidecar | {"annotation_source": ""}
+
+
+def test_two_rows_that_name_one_study_in_two_ways_are_refused(clinic, tmp_path):
+    write_mask(tmp_path / "m.nii", Mask(ball(DWI_GRID), DWI_GRID))
+    (tmp_path / "t.csv").write_text("study,mask\nfirst,m.nii\n1.2.3.1,none\n")
+    (first, later), _ = taken_in(clinic[0], tmp_path / "out", tmp_path / "t.csv")
+    assert "2 rows of the annotation table name the study" in first.error
+    assert "in lines 2, 3" in first.error
+    assert later.status == "added"

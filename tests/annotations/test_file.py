@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tests.annotations.opened import read_annotation
 from tests.dicom.build import Recipe, write_series
-from uteroseg.annotations.file import read_annotation
 from uteroseg.annotations.regions import Choice
 from uteroseg.dicom.assemble import load_study
 from uteroseg.dicom.scan import scan_folder

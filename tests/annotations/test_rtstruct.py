@@ -3,8 +3,9 @@ import pydicom
 import pytest
 
 from tests.annotations.drawn import CYAN, RED, T2_GRID, ball, contours_of, write_rtstruct
+from tests.annotations.opened import read_annotation
 from tests.grids import ORIENTATIONS, grid
-from uteroseg.annotations.file import annotation_header, read_annotation
+from uteroseg.annotations.file import open_annotation
 from uteroseg.annotations.regions import Choice, Region
 from uteroseg.errors import UserError
 
@@ -33,8 +34,8 @@ def test_a_region_is_chosen_by_name_colour_or_number(tmp_path):
     for chosen in ({"colour": CYAN}, {"number": 2}, {"name": "roi", "colour": CYAN}):
         np.testing.assert_array_equal(read(path, **chosen).data, TUMOUR)
     assert read(path, name="CERV*").data.sum() == 64
-    _, regions = annotation_header(path)
-    assert regions == [Region(1, "ROI", RED), Region(2, "ROI", CYAN), Region(3, "Cervix", RED)]
+    expected = (Region(1, "ROI", RED), Region(2, "ROI", CYAN), Region(3, "Cervix", RED))
+    assert open_annotation(path).regions == expected
 
 
 @pytest.mark.parametrize(
@@ -71,20 +72,33 @@ def test_a_bad_contour_is_refused_with_file_and_region(points, found, tmp_path):
     path = write_rtstruct(tmp_path / "rt.dcm", [("GTV", CYAN, [SMALL[0], (None, points)])])
     with pytest.raises(UserError, match=found) as caught:
         read(path)
-    assert "rt.dcm, ROI 'GTV'" in caught.value.found
+    assert "rt.dcm, region 1 GTV" in caught.value.found
 
 
 def cut_numbers(ds):
     ds.ROIContourSequence[0].ContourSequence[0].ContourData = ["1", "2"]
 
 
+def another_count(ds):
+    ds.ROIContourSequence[0].ContourSequence[0].NumberOfContourPoints = 9
+
+
 def no_contours(ds):
     del ds.ROIContourSequence
 
 
+def no_contours_of_the_roi(ds):
+    del ds.ROIContourSequence[0].ContourSequence
+
+
 @pytest.mark.parametrize(
     ("change", "found"),
-    [(cut_numbers, "is damaged"), (no_contours, "has no contours")],
+    [
+        (cut_numbers, "cannot be read"),
+        (another_count, "cannot be read .*a contour of 9 points has 4"),
+        (no_contours, r"region 1 GTV.* is empty"),
+        (no_contours_of_the_roi, r"region 1 GTV.* is empty"),
+    ],
 )
 def test_a_damaged_structure_set_is_refused_by_name(change, found, tmp_path):
     path = write_rtstruct(tmp_path / "rt.dcm", [("GTV", CYAN, SMALL)], change=change)
@@ -110,3 +124,74 @@ def test_without_its_images_the_contours_planes_are_the_slices(tmp_path):
     assert mask.geometry.spacing[0] == pytest.approx(4)
     voxel, theirs = mask.geometry.voxel_volume_mm3, T2_GRID.voxel_volume_mm3
     assert mask.data.sum() * voxel == pytest.approx(TUMOUR.sum() * theirs, rel=0.03)
+
+
+def one_number(ds):
+    for keyword, sequence in (
+        ("ROINumber", ds.StructureSetROISequence),
+        ("ReferencedROINumber", ds.ROIContourSequence),
+    ):
+        for item in list(sequence)[:2]:
+            setattr(item, keyword, 1)
+
+
+def one_entry(ds):
+    one_number(ds)
+    del ds.ROIContourSequence[1]
+
+
+def contours_twice(ds):
+    ds.ROIContourSequence[1].ReferencedROINumber = 1
+
+
+def no_numbers(ds):
+    for item in ds.StructureSetROISequence:
+        del item.ROINumber
+
+
+@pytest.mark.parametrize(
+    ("change", "found"),
+    [
+        (one_number, r"their number is one: 1 tumour \(.*\); 1 bladder"),
+        (one_entry, r"their number is one: 1 tumour \(.*\); 1 bladder"),
+        (contours_twice, "region 1 tumour .* has CLOSED_PLANAR contours, in 2 entries"),
+        (no_numbers, "their number is one: 0 tumour; 0 bladder; 0 uterus"),
+    ],
+)
+def test_regions_of_one_number_are_never_joined(change, found, tmp_path):
+    rois = [("tumour", CYAN, OUTLINES), ("bladder", RED, SMALL), ("uterus", RED, SMALL)]
+    path = write_rtstruct(tmp_path / "rt.dcm", rois, change=change)
+    with pytest.raises(UserError, match=found):
+        read(path, name="tumour")
+    if change is not no_numbers:
+        assert read(path, name="uterus").data.sum() == 64
+
+
+def test_a_name_that_fits_two_is_never_joined(tmp_path):
+    path = write_rtstruct(tmp_path / "rt.dcm", [("Tumour", CYAN, OUTLINES), ("tumour ", RED, SMALL)])
+    with pytest.raises(UserError, match="holds 2 regions"):
+        read(path, name="tumour")
+
+
+@pytest.mark.parametrize("undefined", [False, True], ids=["lengths", "delimiters"])
+def test_a_truncated_structure_set_is_refused_wherever_it_ends(undefined, tmp_path):
+    def delimited(ds):
+        for element in ds.iterall():
+            element.is_undefined_length = undefined and element.VR == "SQ"
+
+    path = write_rtstruct(tmp_path / "rt.dcm", [("GTV", CYAN, SMALL)], change=delimited)
+    whole = path.read_bytes()
+    for size in range(0, len(whole), 7):
+        path.write_bytes(whole[:size])
+        with pytest.raises(UserError, match=r"rt\.dcm"):
+            read(path)
+
+
+def test_what_an_algorithm_contoured_names_it(tmp_path):
+    def automatic(ds):
+        ds.StructureSetROISequence[0].ROIGenerationAlgorithm = "AUTOMATIC"
+        ds.StructureSetROISequence[0].ROIGenerationDescription = "AutoContour 2"
+
+    path = write_rtstruct(tmp_path / "rt.dcm", [("GTV", CYAN, SMALL), ("Own", RED, SMALL)], change=automatic)
+    file = open_annotation(path)
+    assert [file.drawn_by(Choice(name=name)) for name in ("GTV", "Own", "*")] == ["AutoContour 2", "", ""]

@@ -31,7 +31,7 @@ def relabelled(flat, target, value):
     """The same masks with the tumour as another value, beside an organ of value 1."""
     masks = Predictions.find(flat)
     for name in masks.files:
-        mask = masks.mask(CaseId.parse(name))
+        mask = masks.mask(CaseId.parse(name), grid())
         values = np.where(mask.data, value, 0).astype(np.uint8)
         values[0, 0, 0] = 1
         write_values(target / f"{name}.nii.gz", values, mask.geometry)

@@ -1,23 +1,30 @@
+import itertools
 import json
 
+import numpy as np
 import pydicom
 import pytest
 
 from tests import tiny
+from tests.annotations.drawn import Ids
+from tests.annotations.opened import read_seg
+from tests.annotations.segs import write_seg as write_seg_of
 from tests.dicom.build import Recipe, edit, write_series
 from tests.dicom.test_seg import random_mask
 from tests.evaluation.folders import near
 from tests.grids import grid
-from uteroseg.annotations.segmentation import read_seg
 from uteroseg.dataset.identity import key_file
 from uteroseg.dataset.store import Dataset
+from uteroseg.dicom.scan import scan_folder
 from uteroseg.dicom.seg import write_seg
+from uteroseg.dicom.studies import find_studies
 from uteroseg.errors import UserError
-from uteroseg.evaluation.assess import assess
+from uteroseg.evaluation.assess import assess, own_mask
 from uteroseg.evaluation.owner import require_own
 from uteroseg.evaluation.predictions import Predictions
+from uteroseg.imaging.geometry import Geometry
 from uteroseg.imaging.nifti import write_mask
-from uteroseg.intake.ingest import find, ingest
+from uteroseg.intake.ingest import ingest
 
 
 def test_a_mask_on_the_grid_of_another_case_is_another_patients(tmp_path):
@@ -46,12 +53,13 @@ def scanned(tmp_path):
     outcomes = ingest(tmp_path / "in", tmp_path / "d", cohort="uterine")
     dataset = Dataset.open(tmp_path / "d")
     (tmp_path / "p").mkdir()
-    for seed, outcome in enumerate(outcomes):
+    studies = find_studies(scan_folder(tmp_path / "in"))
+    for seed, (outcome, found) in enumerate(zip(outcomes, studies, strict=True)):
         mask = random_mask(dataset.load_study(outcome.case).geometry, seed)
         dataset.add_mask(outcome.case, mask, {})
         file = tmp_path / "p" / f"{outcome.case}.dcm"
-        write_seg(file, mask, outcome.found.dwi, algorithm_name="a", algorithm_version="1")
-    assert len(find(tmp_path / "in")[0]) == len(dataset.cases()) == 2
+        write_seg(file, mask, found.dwi, algorithm_name="a", algorithm_version="1")
+    assert len(studies) == len(dataset.cases()) == 2
     return dataset, tmp_path / "p"
 
 
@@ -109,3 +117,57 @@ def test_the_same_masks_as_segmentation_and_as_nifti_give_the_same_numbers(scann
             for name, value in other.items()
         }
     assert 0 < rows[1]["dsc"] < 1
+
+
+TURNS = {
+    "as it is": ((0, 1, 2), (1, 1, 1)),
+    "flipped": ((0, 1, 2), (-1, 1, -1)),
+    "turned": ((0, 2, 1), (1, -1, 1)),
+}
+
+
+def turned(data, grid, turn):
+    """The same voxels in another order."""
+    axes, signs = TURNS[turn]
+    affine, shape = grid.affine[:, [*axes, 3]].copy(), tuple(grid.shape[axis] for axis in axes)
+    data = data.transpose(axes)
+    for axis in np.flatnonzero(np.array(signs) < 0):
+        affine[:, 3] += affine[:, axis] * (shape[axis] - 1)
+        affine[:, axis] *= -1
+        data = np.flip(data, axis)
+    return data, Geometry(shape, affine)
+
+
+def test_a_segmentation_that_leaves_out_slices_is_measured_on_its_study(scanned):
+    """As predict writes it; of an empty one, or of a missed tumour, no frame need be there."""
+    dataset, folder = scanned
+    case = dataset.cases()[0]
+    grid, path = dataset.load_study(case).geometry, folder / f"{case}.dcm"
+    ids = Ids(study=pydicom.dcmread(path, stop_before_pixels=True).StudyInstanceUID)
+    data = np.zeros(grid.shape, bool)
+    data[[1, 3], 4:9, 2:7] = True
+    for turn, first in itertools.product(TURNS, (0, 1)):
+        written, geometry = turned(data, grid, turn)
+        segments = [("organ", np.ones(geometry.shape, bool)), ("tumour", written)][first:]
+        number = len(segments)
+        frames = [(number, s) for s in np.flatnonzero(written.any(axis=(1, 2)))]
+        missed = [(name, np.zeros(geometry.shape, bool)) for name, _ in segments]
+        for drawn, there in ((segments, frames), (missed, [(number, 0)]), (missed, [(1, 0)])):
+            write_seg_of(path, drawn, geometry, frames=there, ids=ids)
+            mask = own_mask(dataset, Predictions.find(folder, label=None if first else 2), case)
+            np.testing.assert_array_equal(mask.data, data if drawn is segments else False)
+            assert mask.geometry.difference(grid) is None
+
+
+def test_a_segmentation_on_another_grid_is_still_refused(scanned):
+    dataset, folder = scanned
+    first, _ = dataset.cases()
+    grid = dataset.load_study(first).geometry
+    study_uid = pydicom.dcmread(folder / f"{first}.dcm", stop_before_pixels=True).StudyInstanceUID
+    affine = grid.affine.copy()
+    affine[:3, 3] += 0.4 * affine[:3, 1]
+    for geometry in (Geometry(grid.shape, affine), Geometry(tuple(2 * n for n in grid.shape), grid.affine)):
+        data = np.ones(geometry.shape, bool)
+        write_seg_of(folder / f"{first}.dcm", [("t", data)], geometry, ids=Ids(study=study_uid))
+        assessed = assess(dataset, Predictions.find(folder), split="all")
+        assert "grids differ" in assessed.problems[0]

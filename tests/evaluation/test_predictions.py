@@ -46,7 +46,7 @@ def test_masks_are_found_in_every_layout(path, tmp_path):
     write_values(tmp_path / path, labels(1, 1), GRID)
     found = Predictions.find(tmp_path)
     assert found.files == {str(CASE): [tmp_path / path]}
-    mask = found.mask(CASE)
+    mask = found.mask(CASE, GRID)
     assert mask.data.sum() == 2
     assert mask.geometry.difference(GRID) is None
 
@@ -66,10 +66,10 @@ def test_a_dicom_segmentation_is_read_by_its_segment(tmp_path):
     (tmp_path / "p").mkdir()
     write_seg(tmp_path / "p" / f"{CASE}.dcm", mask, found.dwi, algorithm_name="a", algorithm_version="1")
     for label in (None, 1):
-        read = Predictions.find(tmp_path / "p", label=label).mask(CASE)
+        read = Predictions.find(tmp_path / "p", label=label).mask(CASE, GRID)
         np.testing.assert_array_equal(read.data, mask.data)
     with pytest.raises(UserError, match="no region of number 3"):
-        Predictions.find(tmp_path / "p", label=3).mask(CASE)
+        Predictions.find(tmp_path / "p", label=3).mask(CASE, GRID)
 
 
 def test_a_folder_without_masks_is_refused(tmp_path):
@@ -82,10 +82,10 @@ def test_a_folder_without_masks_is_refused(tmp_path):
 def test_no_prediction_and_two_are_refused(tmp_path):
     found = predictions(tmp_path, labels(1))
     with pytest.raises(UserError, match="has no prediction for sub-0002"):
-        found.mask(CaseId("sub-0002"))
+        found.mask(CaseId("sub-0002"), GRID)
     write_values(tmp_path / f"{CASE}.nii", labels(1), GRID)
     with pytest.raises(UserError, match=rf"several predictions for {CASE}: .*\.nii, .*\.nii\.gz"):
-        Predictions.find(tmp_path).mask(CASE)
+        Predictions.find(tmp_path).mask(CASE, GRID)
 
 
 @pytest.mark.parametrize(
@@ -100,18 +100,18 @@ def test_no_prediction_and_two_are_refused(tmp_path):
     ids=["labels", "255", "probabilities", "many", "not a number"],
 )
 def test_other_values_than_0_and_1_are_refused_without_a_label(values, listed, tmp_path):
-    with pytest.raises(UserError, match="--label") as error:
-        predictions(tmp_path, values).mask(CASE)
+    with pytest.raises(UserError, match="with label") as error:
+        predictions(tmp_path, values).mask(CASE, GRID)
     assert listed in error.value.found
 
 
 def test_a_mask_can_be_empty_or_full(tmp_path):
-    assert not predictions(tmp_path, labels()).mask(CASE).data.any()
-    assert predictions(tmp_path, labels() + 1).mask(CASE).data.all()
+    assert not predictions(tmp_path, labels()).mask(CASE, GRID).data.any()
+    assert predictions(tmp_path, labels() + 1).mask(CASE, GRID).data.all()
 
 
 def test_the_label_is_chosen(tmp_path):
-    assert predictions(tmp_path, labels(1, 2, 2, 3), label=2).mask(CASE).data.sum() == 2
+    assert predictions(tmp_path, labels(1, 2, 2, 3), label=2).mask(CASE, GRID).data.sum() == 2
 
 
 def test_a_label_that_a_mask_lacks_is_a_missed_tumour_and_one_that_all_lack_a_mistake(tmp_path):
@@ -119,22 +119,22 @@ def test_a_label_that_a_mask_lacks_is_a_missed_tumour_and_one_that_all_lack_a_mi
     predictions(tmp_path, labels(1, 3))
     predictions(tmp_path, labels(1, 2), case="sub-0003")
     found = Predictions.find(tmp_path, label=2)
-    assert not found.mask(CASE).data.any()
+    assert not found.mask(CASE, GRID).data.any()
     with pytest.raises(UserError, match=r"holds the values 1, 3; no mask of the folder holds 4"):
-        Predictions.find(tmp_path, label=4).mask(CASE)
+        Predictions.find(tmp_path, label=4).mask(CASE, GRID)
     predictions(tmp_path, labels(), case="sub-0004")
-    assert not Predictions.find(tmp_path, label=4).mask(CaseId("sub-0004")).data.any()
+    assert not Predictions.find(tmp_path, label=4).mask(CaseId("sub-0004"), GRID).data.any()
 
 
 @pytest.mark.parametrize("value", [0.4, np.nan, np.inf])
 def test_a_probability_map_is_refused_with_a_label_too(value, tmp_path):
     with pytest.raises(UserError, match="is not a mask"):
-        predictions(tmp_path, labels(value, 1, dtype=np.float32), label=1).mask(CASE)
+        predictions(tmp_path, labels(value, 1, dtype=np.float32), label=1).mask(CASE, GRID)
 
 
 def test_an_image_of_four_dimensions_is_refused(tmp_path):
     with pytest.raises(UserError, match="is not a mask"):
-        predictions(tmp_path, np.stack([labels(1)] * 2)).mask(CASE)
+        predictions(tmp_path, np.stack([labels(1)] * 2)).mask(CASE, GRID)
 
 
 @pytest.mark.parametrize("label", [None, 1])
@@ -147,12 +147,12 @@ def test_broken_files_are_refused_by_name(label, tmp_path):
     for broken in (b"", b"text", whole.read_bytes()[:60], gzip.compress(header), gzip.compress(singular)):
         whole.write_bytes(broken)
         with pytest.raises(UserError, match=rf"{CASE}.nii.gz cannot be read"):
-            Predictions.find(tmp_path, label=label).mask(CASE)
+            Predictions.find(tmp_path, label=label).mask(CASE, GRID)
     whole.unlink()
     for broken in (b"", b"text", bytes(128) + b"DICM", bytes(128) + b"DICM" + b"\2\0\0\0UL\4\0"):
         (tmp_path / f"{CASE}.dcm").write_bytes(broken)
         with pytest.raises(UserError, match=rf"{CASE}\.dcm"):
-            Predictions.find(tmp_path, label=label).mask(CASE)
+            Predictions.find(tmp_path, label=label).mask(CASE, GRID)
 
 
 def test_the_expected_dsc_is_read_beside_the_mask_of_a_case(tmp_path):

@@ -9,9 +9,7 @@ from typing import Any
 import numpy as np
 
 from uteroseg.annotations.belonging import drawn_on, why_not
-from uteroseg.annotations.file import is_dicom, read_annotation
-from uteroseg.annotations.label_map import is_label_map
-from uteroseg.annotations.reference import Reference, read_object, reference_of
+from uteroseg.annotations.file import AnnotationFile
 from uteroseg.annotations.table import Annotation
 from uteroseg.dicom.classify import SeriesKind
 from uteroseg.dicom.scan import Series
@@ -20,10 +18,12 @@ from uteroseg.dicom.volume import load_volume, series_grid
 from uteroseg.errors import UserError
 from uteroseg.imaging.geometry import Geometry
 from uteroseg.imaging.measure import volume_ml
+from uteroseg.imaging.nifti import Form
 from uteroseg.imaging.resample import resample_mask, transformed, volume_outside_ml
 from uteroseg.imaging.study import DwiStudy, Mask
 
 _SOURCE_NAMES = {SeriesKind.DWI: "another DWI series", SeriesKind.OTHER: "another series"}
+_MOST_OUTSIDE = 0.5
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,102 +33,137 @@ class Arrived:
     Parameters
     ----------
     mask : Mask
+        Empty where it is said that there is no tumour.
     source : str
-        What it was drawn on: ``DWI``, ``T2`` …, or ``another grid`` where no such series was found.
+        What it was drawn on: ``DWI``, ``T2`` …, ``another grid`` where no such series was found, or ``none``
+        where it is said that there is no tumour.
     drawn_ml, outside_ml : float
         Volume as drawn, and of that the volume outside the study.
     registration : mapping, optional
         How that series was found to lie on the study, where that was looked for.
     unregistered : Mask, optional
         Where that was applied, the mask without it.
+    reader : str
+        Who drew it, where a table says so.
+    drawn_by : str
+        The model or algorithm that drew it; empty for people.
+    notes : tuple of str
+        What must be said of it.
+    series : Series, optional
+        That it was drawn on.
     """
 
     mask: Mask
     source: str
-    drawn_ml: float
-    outside_ml: float
+    drawn_ml: float = 0.0
+    outside_ml: float = 0.0
     registration: Mapping[str, Any] | None = None
     unregistered: Mask | None = None
+    reader: str = ""
+    drawn_by: str = ""
+    notes: tuple[str, ...] = ()
+    series: Series | None = None
 
     @property
     def sidecar(self) -> dict[str, Any]:
-        """What is written beside the mask; nothing of the file's own text, which may name people."""
+        """What is written beside the mask; of the file's own text, which may name people, only a model."""
+        known = {"registration": self.registration, "reader": self.reader, "drawn_by": self.drawn_by}
         return {
             "annotation_source": self.source,
             "volume_ml_as_drawn": round(self.drawn_ml, 3),
             "volume_ml_outside": round(self.outside_ml, 3),
             "volume_ml": round(volume_ml(self.mask), 3),
-            **({"registration": self.registration} if self.registration else {}),
+            **{name: value for name, value in known.items() if value},
             "tool": "unknown",
         }
 
 
 def arrive(
-    annotation: Annotation, found: FoundStudy, study: DwiStudy, *, with_registration: bool = False
+    annotation: Annotation,
+    study: DwiStudy,
+    *,
+    found: FoundStudy | None = None,
+    with_registration: bool = False,
+    nifti_form: Form | None = None,
 ) -> Arrived:
     """Read an annotation and move it to its study's grid through patient coordinates.
 
     Parameters
     ----------
     annotation : Annotation
-    found : FoundStudy
-        Whose other series tell what it was drawn on.
     study : DwiStudy
+    found : FoundStudy, optional
+        Of a study in DICOM: whose other series tell what the annotation was drawn on.
     with_registration : bool
         Find how the patient moved between the series that it was drawn on and the image of the lowest
         b-value, and move the mask where that is beyond doubt.
+    nifti_form : {"qform", "sform"}, optional
+        Where a NIfTI mask lies, if its header says two things.
 
     Raises
     ------
     UserError
-        If the annotation belongs to another patient, frame of reference or examination, cannot be read, or
-        does not arrive; each names its file.
+        If the annotation belongs to another patient, frame of reference or examination, cannot be read, is
+        empty where nobody said so, or arrives by less than half; each names its file.
     """
-    reference = _reference(annotation)
-    if reference and (reason := why_not(reference, found, annotation.mask)):
+    file, choice = annotation.open(nifti_form), annotation.choice
+    reference = file.reference if file and found else None
+    if file and found and reference and (reason := why_not(reference, found, file.path)):
         raise reason
-    series = drawn_on(found, reference.instances, reference.series) if reference else None
+    if file is None or choice.no_tumour:
+        if file:
+            file.require_empty()
+        nothing = Mask(np.zeros(study.geometry.shape, bool), study.geometry)
+        said = "the table says that there is no tumour"
+        return Arrived(nothing, "none", reader=annotation.reader, notes=(said,))
+    notes, named = [*file.notes], reference.series if reference else frozenset()
+    series = drawn_on(found, reference.instances, named) if found and reference else None
 
     def grid_of(instances: frozenset[str]) -> Geometry | None:
         nonlocal series
-        series = drawn_on(found, instances, reference.series if reference else frozenset())
-        return None if series is None else _grid(series, found, study)
+        series = drawn_on(found, instances, named) if found and instances else series
+        if series is None:
+            notes.append("the images it was drawn on are not at hand: slices lie as far apart as it says")
+            return None
+        return study.geometry if found and series in found.used else series_grid(series)
 
-    drawn = read_annotation(annotation.mask, choice=annotation.choice, grid_of=grid_of)
-    on_dwi = series in found.used if series else _same_voxels(drawn.geometry, study.geometry)
-    if not on_dwi and series is None:
+    drawn = file.mask(choice, grid_of)
+    on_dwi = series in found.used if found and series else _same_voxels(drawn.geometry, study.geometry)
+    if found and not on_dwi and series is None:
         series = _series_on_grid(drawn.geometry, found.others)
     moved, registration = drawn, None
     if with_registration and not on_dwi:
-        moved, registration = _registered(drawn, series, study, annotation)
+        moved, registration = _registered(drawn, series, study, file)
+    drawn_ml, outside_ml = volume_ml(drawn), volume_outside_ml(moved, study.geometry)
+    if outside_ml > _MOST_OUTSIDE * drawn_ml:
+        raise UserError(
+            f"{file.path}: {outside_ml:.2f} of {drawn_ml:.2f} mL lie outside the study.",
+            expected="a mask of which at least half lies inside the study.",
+            fix="check that mask and study belong to the same patient and the same examination.",
+        )
     try:
         mask = resample_mask(moved, study.geometry)
     except UserError as error:
-        found_there = f"{annotation.mask}: {error.found}"
-        raise UserError(found_there, expected=error.expected, fix=error.fix) from error
+        raise UserError(f"{file.path}: {error.found}", expected=error.expected, fix=error.fix) from error
+    if drawn_by := file.drawn_by(choice):
+        notes.append(f"it was drawn by {drawn_by}, not by a person")
     return Arrived(
         mask,
         "DWI" if on_dwi else _name(series),
-        drawn_ml=volume_ml(drawn),
-        outside_ml=volume_outside_ml(moved, study.geometry),
+        drawn_ml=drawn_ml,
+        outside_ml=outside_ml,
         registration=registration,
         unregistered=None if moved is drawn else resample_mask(drawn, study.geometry),
+        reader=annotation.reader,
+        drawn_by=drawn_by,
+        notes=tuple(notes),
+        series=series,
     )
-
-
-def _reference(annotation: Annotation) -> Reference | None:
-    """What a DICOM annotation says it belongs to; None for other formats."""
-    path = annotation.mask
-    return None if is_label_map(path) or not is_dicom(path) else reference_of(read_object(path), path)
 
 
 def _name(series: Series | None) -> str:
     """What was drawn on, where it was not the study; a series' own description is not copied."""
     return _SOURCE_NAMES.get(series.kind, series.kind.upper()) if series else "another grid"
-
-
-def _grid(series: Series, found: FoundStudy, study: DwiStudy) -> Geometry:
-    return study.geometry if series in found.used else series_grid(series)
 
 
 def _series_on_grid(geometry: Geometry, others: Iterable[Series]) -> Series | None:
@@ -156,14 +191,14 @@ def _same_voxels(one: Geometry, other: Geometry, tolerance_mm: float = 0.1) -> b
 
 
 def _registered(
-    drawn: Mask, series: Series | None, study: DwiStudy, annotation: Annotation
+    drawn: Mask, series: Series | None, study: DwiStudy, file: AnnotationFile
 ) -> tuple[Mask, dict[str, Any]]:
     """The mask, moved as the patient was where that is beyond doubt, and the record of it."""
     if series is None:
         raise UserError(
-            f"The images on which {annotation.mask} was drawn are not in the source folder.",
-            expected="for --register, the series that the annotation was drawn on.",
-            fix="add that series to the folder, or leave out --register.",
+            f"The images on which {file.path} was drawn are not in the source.",
+            expected="for register, the series that the annotation was drawn on.",
+            fix="add that series to the source, or leave out register.",
         )
     from uteroseg.imaging.register import METHOD, register  # scipy's optimiser is slow to import
 

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from uteroseg.annotations.belonging import drawn_on, why_not
-from uteroseg.annotations.file import annotation_header, is_dicom
-from uteroseg.annotations.label_map import is_label_map
-from uteroseg.annotations.reference import Reference
-from uteroseg.annotations.regions import Choice, Region
-from uteroseg.annotations.table import Annotation, Row, annotation_of, read_annotations
+from uteroseg.annotations.file import AnnotationFile, is_label_map, model_beside, open_if_annotation
+from uteroseg.annotations.regions import Choice
+from uteroseg.annotations.table import Annotation, Row, read_table
 from uteroseg.dicom.classify import SeriesKind
-from uteroseg.dicom.scan import scan_folder
 from uteroseg.dicom.studies import FoundStudy
 from uteroseg.errors import UserError
+from uteroseg.files import files_below
+
+_TABLE = "name the file in a table (CSV) with the columns study, mask and, if needed, label."
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,32 +41,14 @@ class Matches:
         return match
 
 
-@dataclass(frozen=True)
-class _Candidate:
-    """An annotation object, what it belongs to and what it holds."""
-
-    path: Path
-    reference: Reference
-    regions: Sequence[Region]
-
-    def rank(self, found: FoundStudy) -> int:
-        """How near the images that it was drawn on are to the study's: DWI, T2, other, unknown."""
-        series = drawn_on(found, self.reference.instances, self.reference.series)
-        if series is None:
-            return 3
-        return 0 if series in found.used else 1 if series.kind is SeriesKind.T2 else 2
-
-    def __str__(self) -> str:
-        return f"{self.path} ({'; '.join(map(str, self.regions)) or 'empty'})"
-
-
 def match(path: Path, studies: Sequence[FoundStudy], source: Path, choice: Choice) -> Matches:
     """Match annotations with studies.
 
     Parameters
     ----------
     path : Path
-        A table ``study,mask,label``, or a DICOM SEG or RTSTRUCT, or a folder of them.
+        A table ``study,mask,label``, or a DICOM SEG or RTSTRUCT, or a folder of them. What a model drew
+        counts only where it is named, in a table or as the single file.
     studies : sequence of FoundStudy
     source : Path
         The folder that the studies were found below.
@@ -78,104 +60,105 @@ def match(path: Path, studies: Sequence[FoundStudy], source: Path, choice: Choic
     UserError
         If the path or the table is wrong.
     """
-    if path.is_dir() or (path.is_file() and is_dicom(path)):
-        return _by_reference(path, studies, source, choice)
     if is_label_map(path):
-        raise _without_reference(path)
-    rows = read_annotations(path, choice)
-    _require_known_studies(rows, studies, source)
-    return Matches({found: match for found in studies if (match := _from_table(found, rows, source))})
+        raise _unnamed(path, "")
+    single = None if path.is_dir() else open_if_annotation(path)
+    if single or path.is_dir():
+        return _by_reference(path, single, studies, choice)
+    rows = read_table(path, choice)
+    fitting = {found: [row for row in rows if row.belongs_to(found, source)] for found in studies}
+    known = {row.study for several in fitting.values() for row in several}
+    if unknown := [row.study for row in rows if row.study not in known]:
+        raise UserError(
+            f"The annotation table names studies that are not below {source}: {', '.join(unknown[:5])}.",
+            expected="a StudyInstanceUID or folder of a diffusion study that was found.",
+            fix="correct the column 'study'; a dry run lists what was found.",
+        )
+    return Matches({found: _only(several, found) for found, several in fitting.items() if several})
 
 
-def _from_table(found: FoundStudy, rows: Sequence[Row], source: Path) -> Annotation | UserError | None:
-    try:
-        return annotation_of(found, rows, source)
-    except UserError as error:
-        return error
+def _only(rows: Sequence[Row], found: FoundStudy) -> Row | UserError:
+    if len(rows) == 1:
+        return rows[0]
+    return UserError(
+        f"{len(rows)} rows of the annotation table name the study in {found.folder}, in lines "
+        f"{', '.join(str(row.line) for row in rows)}.",
+        expected="one mask for each study.",
+        fix="keep one of them, or name the studies by their StudyInstanceUID.",
+    )
 
 
-def _by_reference(path: Path, studies: Sequence[FoundStudy], source: Path, choice: Choice) -> Matches:
-    candidates: list[_Candidate] = []
+def _by_reference(
+    path: Path, single: AnnotationFile | None, studies: Sequence[FoundStudy], choice: Choice
+) -> Matches:
+    files_of: dict[FoundStudy, list[AnnotationFile]] = {}
     unused: list[UserError] = []
-    for file in _files(path, source, unused):
+    for one in files_below(path):
         try:
-            candidates.append(_Candidate(file, *annotation_header(file)))
+            if is_label_map(one):
+                raise _unnamed(one, model_beside(one))
+            file = single or open_if_annotation(one)
+            reference = file.reference if file else None
+            if file is None or reference is None:
+                continue
+            if not single and (drawn_by := file.drawn_by(choice)):
+                raise _unnamed(one, drawn_by)
+            reasons = {found: why_not(reference, found, one) for found in studies}
+            if all(reasons.values()):  # the reason that says most: of the patient's own studies
+                errors = [reason for reason in reasons.values() if reason]
+                raise min(errors, key=lambda error: "another patient" in error.found)
+            for found in [found for found, reason in reasons.items() if reason is None]:
+                files_of.setdefault(found, []).append(file)
         except UserError as error:
             unused.append(error)
-    found_for: dict[FoundStudy, list[_Candidate]] = {}
-    for candidate in candidates:
-        reasons = {found: why_not(candidate.reference, found, candidate.path) for found in studies}
-        for found, reason in reasons.items():
-            if reason is None:
-                found_for.setdefault(found, []).append(candidate)
-        if all(reasons.values()):
-            unused.append(_nearest(reasons))
-    return Matches({f: _the_one(several, f, choice) for f, several in found_for.items()}, tuple(unused))
+    matched = {found: _nearest(files, found, choice, single is not None) for found, files in files_of.items()}
+    return Matches(matched, tuple(unused))
 
 
-def _files(path: Path, source: Path, unused: list[UserError]) -> Iterator[Path]:
-    """Annotation objects below a folder; those that nobody can match are added to ``unused``."""
-    scan = scan_folder(path)
-    if path.resolve() != source.resolve():  # damaged images of the source are told with their study
-        unused += (
-            UserError(
-                f"{file.path} cannot be read: {file.reason}.",
-                expected="whole DICOM files.",
-                fix="copy or export the file again.",
-            )
-            for file in scan.skipped
-        )
-    if path.is_dir():
-        unused += (_without_reference(file) for file in sorted(path.rglob("*")) if is_label_map(file))
-    for series in scan.series:
-        if series.kind in (SeriesKind.SEGMENTATION, SeriesKind.RTSTRUCT):
-            yield from series.files
-
-
-def _nearest(reasons: Mapping[FoundStudy, UserError | None]) -> UserError:
-    """Of why a file belongs to none of the studies, the reason that says most: of the patient's own."""
-    errors = [error for error in reasons.values() if error]
-    return min(errors, key=lambda error: "another patient" in error.found)
-
-
-def _the_one(candidates: Sequence[_Candidate], found: FoundStudy, choice: Choice) -> Annotation | UserError:
+def _nearest(
+    files: Sequence[AnnotationFile], found: FoundStudy, choice: Choice, named: bool
+) -> Annotation | UserError:
     """The annotation with the region asked for that was drawn nearest to the diffusion images."""
-    fitting = [c for c in candidates if any(choice.fits(region) for region in c.regions)]
+    fitting = [file for file in files if any(choice.fits(region) for region in file.regions)]
     if not fitting:
         return UserError(
             f"No annotation of the study in {found.folder} holds a region of {choice}, they hold: "
-            f"{_listed(candidates)}.",
+            f"{_listed(files)}.",
             expected="one region that is the tumour.",
-            fix="correct --roi or --roi-colour.",
+            fix="correct roi or roi_colour.",
         )
-    ranks = [candidate.rank(found) for candidate in fitting]
-    nearest = [c for c, rank in zip(fitting, ranks, strict=True) if rank == min(ranks)]
+    ranks = [_rank(file, found) for file in fitting]
+    nearest = [file for file, rank in zip(fitting, ranks, strict=True) if rank == min(ranks)]
     if len(nearest) > 1:
         return UserError(
             f"{len(nearest)} annotations could be that of the study in {found.folder}: {_listed(nearest)}.",
             expected="one annotation for each study.",
-            fix="name the region with --roi or --roi-colour, or the file in a table 'study,mask,label'.",
+            fix=f"name the region with roi or roi_colour, or {_TABLE}",
         )
-    return Annotation(nearest[0].path, choice)
+    return Annotation(mask=nearest[0].path, choice=choice, named=named, opened=nearest[0])
 
 
-def _listed(candidates: Sequence[_Candidate]) -> str:
-    return ", ".join(map(str, candidates))
+def _rank(file: AnnotationFile, found: FoundStudy) -> int:
+    """How near the images that it was drawn on are to the study's: DWI, T2, other, unknown."""
+    reference = file.reference
+    series = drawn_on(found, reference.instances, reference.series) if reference else None
+    return 3 if series is None else 0 if series in found.used else 1 if series.kind is SeriesKind.T2 else 2
 
 
-def _without_reference(path: Path) -> UserError:
+def _listed(files: Sequence[AnnotationFile]) -> str:
+    return ", ".join(f"{file.path} ({'; '.join(map(str, file.regions))})" for file in files)
+
+
+def _unnamed(path: Path, drawn_by: str) -> UserError:
+    """Why a file that nobody named is no annotation: it cannot be told whose it is, or a model drew it."""
+    if drawn_by:
+        return UserError(
+            f"{path} was drawn by {drawn_by}, and what a model drew is no truth by lying in a folder.",
+            expected="annotations that people drew, or a table that names the file.",
+            fix=f"if it is to count, {_TABLE}",
+        )
     return UserError(
         f"{path} does not say which study it belongs to.",
         expected="a DICOM Segmentation or RT Structure Set, or a table that names the file.",
-        fix="write a table (CSV) 'study,mask,label' and name it with --annotations.",
+        fix=_TABLE,
     )
-
-
-def _require_known_studies(rows: Sequence[Row], studies: Sequence[FoundStudy], source: Path) -> None:
-    unknown = [row.study for row in rows if not any(row.belongs_to(found, source) for found in studies)]
-    if unknown:
-        raise UserError(
-            f"The annotation table names studies that are not below {source}: {', '.join(unknown[:5])}.",
-            expected="a StudyInstanceUID or folder of a diffusion study that was found.",
-            fix="correct the column 'study'; 'uteroseg ingest --dry-run' lists what was found.",
-        )

@@ -1,78 +1,172 @@
-"""DICOM Segmentation → `Mask`.
+"""DICOM Segmentation → voxels, on the grid that the file states or that of the images it was drawn on.
 
 References
 ----------
-DICOM PS3.3 A.51 Segmentation IOD, C.8.20 Segmentation modules.
+DICOM PS3.3 A.51 Segmentation IOD, C.8.20 Segmentation modules, C.7.6.16.2 functional group macros.
 """
 
 from __future__ import annotations
 
-import warnings
-from pathlib import Path
+import zlib
+from collections.abc import Iterator
 
-import highdicom as hd
 import numpy as np
+from pydicom.dataset import Dataset
 
-from uteroseg.annotations.reference import SEGMENTATIONS, read_object, shown
-from uteroseg.annotations.regions import Choice, choose, segments_of
+from uteroseg.annotations.regions import GridOf, Region, algorithm
+from uteroseg.dicom.enhanced import frame_count, functional_group
 from uteroseg.errors import UserError
 from uteroseg.imaging.geometry import Array, Geometry
 from uteroseg.imaging.study import Mask
 
-_POSITION_TOLERANCE_MM = 0.01  # unevenness of slice distances that single-precision writers leave
+_OFF_MM = 0.1  # as far as a frame may lie off its slice
+_SAME_PLANE = 1e-3
+_SQUARE = 0.01  # of unit vectors at right angles
+_MOST_SLICES = 5000
 
 
-def read_seg(path: Path, *, choice: Choice | None = None) -> Mask:
-    """Read one segment of a segmentation, on its own grid.
+def segments(dataset: Dataset, beside: str) -> list[Region]:
+    """What a file says of its segments; the background of a label map is none.
 
-    Parameters
-    ----------
-    path : Path
-        BINARY, FRACTIONAL (at least one half is the segment) or LABELMAP.
-    choice : Choice, optional
-        Which segment; needed where there are several. Others may overlap it.
+    From here on its pixels are held compressed: many such files can be open at once.
+    """
+    found = []
+    for one in dataset.get("SegmentSequence") or ():
+        stated = (one.get("SegmentationAlgorithmIdentificationSequence") or [Dataset()])[0]
+        name = one.get("SegmentAlgorithmName") or stated.get("AlgorithmName")
+        drawn_by = algorithm(one.get("SegmentAlgorithmType"), name, beside)
+        found.append(Region(int(one.SegmentNumber), str(one.get("SegmentLabel") or ""), None, drawn_by))
+    dataset["PixelData"].value = zlib.compress(dataset["PixelData"].value, 1)
+    return [region for region in found if region.number]
 
-    Returns
-    -------
-    Mask
-        Slices ascend along ``geometry.normal``; slices that the file leaves out as empty are filled in.
+
+def draw_segment(dataset: Dataset, region: Region, grid_of: GridOf, what: str) -> Mask | None:
+    """The voxels of a segment; None where it has no frames.
 
     Raises
     ------
     UserError
-        If the file is no segmentation, the choice fits none or several of its segments, or its frames do not
-        form a regular grid.
+        If its frames do not lie on one grid, or two of them at one place.
     """
-    header = read_object(path)
-    if header.SOPClassUID not in SEGMENTATIONS:
+    count, only = frame_count(dataset), "BINARY" if dataset.BitsAllocated == 1 else ""
+    kind = str(dataset.get("SegmentationType") or only)
+    largest = {"BINARY": 1, "LABELMAP": 1, "FRACTIONAL": dataset.get("MaximumFractionalValue")}.get(kind)
+    if not largest:
+        raise ValueError(f"SegmentationType is {kind}, and the largest value of a pixel {largest}")
+    if dataset.get("NumberOfFrames") not in (None, count):
+        raise _off(what, f"it says of {count} frames where they lie, and has {dataset.NumberOfFrames}")
+    frames = np.array([_place(dataset, index) for index in range(count)])
+    is_label_map = kind == "LABELMAP"
+    own = [i for i in range(count) if is_label_map or _segment(dataset, i) == region.number]
+    if not own:
+        return None
+    alike = np.abs(frames[:, 3:12] - frames[own[0], 3:12]).max(axis=1) <= _SAME_PLANE
+    if not alike[own].all():
+        raise _off(what, f"frame {own[int(alike[own].argmin())] + 1} has another orientation or spacing")
+    slices = np.full(count, -1)
+    slices[alike], position, step = _grid(frames[alike], grid_of, what)
+    if len(np.unique(slices[own])) < len(own):
+        raise _off(what, f"{len(own)} frames lie at {len(np.unique(slices[own]))} places, some at one")
+    geometry = Geometry.from_dicom(
+        (int(slices.max()) + 1, int(dataset.Rows), int(dataset.Columns)),
+        position=position.tolist(),
+        orientation=frames[own[0], 3:9].tolist(),
+        pixel_spacing=frames[own[0], 9:11].tolist(),
+        slice_step=step.tolist(),
+    )
+    pixels, data = _pixels(dataset)[own], np.zeros(geometry.shape, bool)
+    data[slices[own]] = pixels == region.number if is_label_map else pixels >= largest / 2
+    return Mask(data, geometry)
+
+
+def _segment(dataset: Dataset, index: int) -> int:
+    """The number of a frame's segment; one alone need not be named."""
+    group = functional_group(dataset, "SegmentIdentificationSequence", index)
+    every = [one.SegmentNumber for one in dataset.SegmentSequence]
+    return int(every[0] if len(every) == 1 and not group else group.ReferencedSegmentNumber)
+
+
+def _pixels(dataset: Dataset) -> Array:
+    whole, element = dataset.group_dataset(0x0028), dataset["PixelData"]
+    whole.file_meta = dataset.file_meta
+    whole.add_new(element.tag, element.VR, zlib.decompress(element.value))
+    pixels: Array = whole.pixel_array
+    return pixels.reshape(-1, *pixels.shape[-2:])
+
+
+def _place(dataset: Dataset, index: int) -> Array:
+    """A frame's position, orientation, pixel spacing, spacing between slices and thickness; 0: not stated."""
+    measures = functional_group(dataset, "PixelMeasuresSequence", index)
+    orientation = functional_group(dataset, "PlaneOrientationSequence", index).ImageOrientationPatient
+    spacings = [abs(float(measures.get(name) or 0)) for name in ("SpacingBetweenSlices", "SliceThickness")]
+    position = functional_group(dataset, "PlanePositionSequence", index).ImagePositionPatient
+    place = np.array([*position, *orientation, *measures.PixelSpacing, *spacings], float).reshape(13)
+    axes = place[3:9].reshape(2, 3)
+    square = np.abs(axes @ axes.T - np.eye(2)).max() <= _SQUARE
+    if not np.isfinite(place).all() or not square or place[9:11].min() <= 0:
+        raise ValueError(f"frame {index + 1} does not say where it lies")
+    return place
+
+
+def _grid(frames: Array, grid_of: GridOf, what: str) -> tuple[Array, Array, Array]:
+    """Each frame's slice, ascending along the normal; where the first slice lies; the step to the next."""
+    positions, stated = frames[:, :3], frames[0, 11:]
+    normal = np.cross(frames[0, 3:6], frames[0, 6:9])
+    normal /= np.linalg.norm(normal)
+    depths = positions @ normal
+    gaps = np.diff(np.sort(depths))
+    for step in _steps(normal, stated, gaps[gaps > _OFF_MM], grid_of):
+        if (numbers := _numbers(depths, float(step @ normal))) is not None:
+            break
+    else:
+        listed = ", ".join(f"{mm:.2f}" for mm in sorted(depths - depths.min())[:6])
         raise UserError(
-            f"{path} is not a segmentation ({header.get('Modality') or 'no modality'}).",
-            expected="a DICOM Segmentation.",
-            fix="name the file that holds the mask.",
+            f"{what}: its frames lie {listed} mm along their normal, which fits no distance between slices "
+            f"that is stated (spacing {stated[0]:g}, thickness {stated[1]:g} mm; 0 if none).",
+            expected="frames at multiples of the spacing between slices, or the images they were drawn on.",
+            fix="put the series that it was drawn on into the source, or export the mask as NIfTI.",
         )
-    with shown(path):
-        number = choose(segments_of(header), choice or Choice(), path).number
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", UserWarning)  # highdicom quotes headers in its warnings
-            volume = hd.seg.Segmentation.from_dataset(header, copy=False).get_volume(
-                segment_numbers=[number], atol=_POSITION_TOLERANCE_MM
-            )
-    except Exception as error:  # a damaged file can fail anywhere in highdicom
-        raise UserError(
-            f"{path}: its frames do not form a volume ({' '.join(str(error).split())}).",
-            expected="parallel frames at equal distances, whole.",
-            fix="export the segmentation again, or as NIfTI.",
-        ) from error
-    return _ascending(np.asarray(volume.array)[..., 0] >= 0.5, np.asarray(volume.affine))
+    offsets = numbers - numbers.mean()
+    measured = offsets @ positions / max(float(offsets @ offsets), 1)
+    for vector in (step, measured):  # what is stated may be rounded
+        places = positions.mean(axis=0) + np.outer(offsets, vector)
+        apart = np.linalg.norm(positions - places, axis=1).max() + np.linalg.norm(vector - step)
+        if apart <= _OFF_MM:
+            return numbers, places[numbers.argmin()], vector
+    raise _off(what, f"a frame lies {apart:.2f} mm beside the grid of the others")
 
 
-def _ascending(data: Array, affine: Array) -> Mask:
-    """Turn the slices so that they ascend along the normal, as in a `DwiStudy`."""
-    geometry = Geometry(data.shape, affine)
-    if geometry.normal @ geometry.affine[:3, 0] >= 0:
-        return Mask(data, geometry)
-    turned = geometry.affine.copy()
-    turned[:3, 3] = geometry.to_patient((data.shape[0] - 1, 0, 0))
-    turned[:3, 0] *= -1
-    return Mask(np.ascontiguousarray(data[::-1]), Geometry(data.shape, turned))
+def _steps(normal: Array, stated: Array, gaps: Array, grid_of: GridOf) -> Iterator[Array]:
+    """What the step from slice to slice can be, the most certain first."""
+    spacing, thickness = stated
+    if spacing:
+        yield normal * spacing
+    if (images := grid_of(frozenset())) is not None:
+        axes = images.affine[:3, :3].T
+        axis = axes[np.argmax(np.abs(axes @ normal))]
+        if abs(axis @ normal) > (1 - _SAME_PLANE) * np.linalg.norm(axis):
+            yield axis * np.sign(axis @ normal)
+    if thickness:
+        yield normal * thickness
+        if gaps.size and gaps.min() < 2 * thickness:  # no slice fits between the nearest
+            yield normal * gaps.min()
+
+
+def _numbers(depths: Array, step: float) -> Array | None:
+    """The slice of every frame; None where their distances are no multiples of a step."""
+    order = np.argsort(depths)
+    gaps = np.diff(depths[order], prepend=depths[order[0]])
+    steps = np.rint(gaps / step)
+    if np.abs(gaps - steps * step).max() > min(_OFF_MM, step / 4) or steps.sum() > _MOST_SLICES:
+        return None
+    numbers = np.empty(len(depths), int)
+    numbers[order] = np.cumsum(steps)
+    return numbers
+
+
+def _off(what: str, problem: str) -> UserError:
+    return UserError(
+        f"{what}: {problem}.",
+        expected="parallel frames of one size on one regular grid, each place once.",
+        fix="export the segmentation again, or as NIfTI.",
+    )

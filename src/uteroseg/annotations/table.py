@@ -1,111 +1,177 @@
-"""The table that says which mask belongs to which study: ``study,mask,label``."""
+"""The table that says which mask belongs to which study: ``study,mask,label``, and what else is known."""
 
 from __future__ import annotations
 
 import csv
-from collections.abc import Sequence
-from dataclasses import dataclass
+import io
+import os
+import re
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from uteroseg.annotations.label_map import METAIMAGE, NIFTI
+from uteroseg.annotations.file import METAIMAGE, NIFTI, AnnotationFile, open_annotation
 from uteroseg.annotations.regions import Choice
 from uteroseg.dicom.studies import FoundStudy
 from uteroseg.errors import UserError
+from uteroseg.imaging.nifti import Form
 
-_COLUMNS = ("study", "mask", "label")
+_NONE = "none"
+_OWN = ("study", "mask", "label", "reader")
+_NUMBER = re.compile(r"[-+]?\d+([.,]\d+)?")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Annotation:
-    """A file with a mask, and which of its regions is the tumour."""
+    """What is drawn, or said, of a study's tumour.
 
-    mask: Path
+    Parameters
+    ----------
+    mask : Path or None
+        None where it is said that there is no tumour.
+    choice : Choice
+        Which region of the file is the tumour.
+    reader : str
+    clinical : mapping of str to str
+        What else the table says of the study, by the names of its columns in small letters.
+    named : bool
+        Somebody named the file, in a table or alone; it did not just lie in a folder.
+    opened : AnnotationFile, optional
+    """
+
+    mask: Path | None
     choice: Choice
+    reader: str = ""
+    clinical: Mapping[str, str] = field(default_factory=dict, hash=False)
+    named: bool = True
+    opened: AnnotationFile | None = None
+
+    def open(self, nifti_form: Form | None = None) -> AnnotationFile | None:
+        """The file; None where there is no tumour; raises UserError where it cannot be read."""
+        return self.opened or (open_annotation(self.mask, nifti_form=nifti_form) if self.mask else None)
 
 
-@dataclass(frozen=True)
-class Row:
-    """One row: a mask file for a study.
+@dataclass(frozen=True, kw_only=True)
+class Row(Annotation):
+    """One row of the table.
 
     Parameters
     ----------
     study : str
-        StudyInstanceUID, or a folder below the source that holds the study.
-    annotation : Annotation
+        StudyInstanceUID, or a file or folder below the source that is or holds the study.
+    line : int
+        Where it ends in the table.
     """
 
     study: str
-    annotation: Annotation
+    line: int
 
     def belongs_to(self, found: FoundStudy, source: Path) -> bool:
         """Whether this row names a study that was found below ``source``."""
         if self.study == found.study_uid:
             return True
-        folder = (source / self.study).resolve()
+        folder = first_that_exists(source, self.study).resolve()
         return folder != source.resolve() and found.folder.resolve().is_relative_to(folder)
 
 
-def read_annotations(path: Path, choice: Choice | None = None) -> list[Row]:
-    """Read the table.
+def read_table(path: Path, choice: Choice | None = None) -> list[Row]:
+    """Read the table, as any office program writes it: its separator and encoding are found out.
 
     Parameters
     ----------
     path : Path
         Masks are relative to it.
     choice : Choice, optional
-        Which region is the tumour in rows without a label. A label is a number (value, segment or ROI number)
-        or, in files that name their regions, a name.
+        Which region is the tumour in rows without a label. A label is a number (value, segment or ROI
+        number), a name in files that name their regions, or ``none`` where every voxel is 0. A mask that is
+        ``none`` needs no file.
 
     Raises
     ------
     UserError
-        If it cannot be read, lacks a column, or names a mask that does not exist.
+        If it cannot be read, lacks a column, names a mask that does not exist, or a study twice.
     """
     try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            reader = csv.DictReader(file)
-            header, rows = reader.fieldnames or [], list(reader)
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise _defect(path, f"cannot be read ({error})") from error
-    if missing := [name for name in ("study", "mask") if name not in header]:
-        raise _defect(path, f"has no column {', '.join(missing)}")
-    annotations = []
-    for number, row in enumerate(rows, start=2):
-        label, mask = (row.get("label") or "").strip(), path.parent / (row["mask"] or "").strip()
-        if not (row["study"] or "").strip() or not mask.is_file():
-            raise _defect(path, f"names no study or a mask that does not exist in line {number} ({mask})")
-        nameless = mask.name.lower().endswith((*NIFTI, *METAIMAGE))
-        if label and nameless and not label.isdecimal():
-            raise _defect(path, f"has the label {label!r} in line {number}")
-        chosen = choice or Choice()
-        if label:
-            chosen = Choice(number=int(label)) if label.isdecimal() else Choice(name=label)
-        annotations.append(Row(row["study"].strip(), Annotation(mask, chosen)))
-    return annotations
+        text, encoding = _decoded(path.read_bytes())
+        lines = _lines(text)
+    except (OSError, ValueError, csv.Error) as error:
+        raise _defect(path, f"cannot be read as text ({error})") from error
+    written = [name.strip() for name in (lines[0][1] if lines else [])]
+    header = [re.sub(r"\s+", "_", name.casefold()) for name in written]
+    names = [name for name in header if name]
+    if len(set(names)) < len(names) or not {"study", "mask"} <= set(names):
+        raise _defect(path, f"has the columns {'; '.join(filter(None, written)) or 'of no table'}")
+    rows: dict[str, Row] = {}
+    for number, cells in lines[1:]:
+        if any(cell.strip() for cell in cells[len(header) :]):
+            raise _defect(path, f"has more cells than columns in line {number}")
+        row = {name: cell.strip() for name, cell in zip(header, cells, strict=False) if name and cell.strip()}
+        one = _row(row, path, number, encoding, choice or Choice())
+        if one.study in rows:
+            raise _defect(path, f"names {one.study} twice, in lines {rows[one.study].line} and {number}")
+        rows[one.study] = one
+    return list(rows.values())
 
 
-def annotation_of(found: FoundStudy, rows: Sequence[Row], source: Path) -> Annotation | None:
-    """The annotation that the table has for a study, or None.
+def first_that_exists(folder: Path, name: str, encoding: str = "utf-8") -> Path:
+    """A path as a table writes it: with separators of Windows, or in the bytes of another encoding, too."""
+    spelt = [name, name.replace("\\", "/")]
+    spelt += [os.fsdecode(one.encode(encoding, "ignore")) for one in spelt]
+    paths = [folder / one for one in spelt]
+    return next((path for path in paths if os.path.exists(path)), paths[0])  # noqa: PTH110 (never raises)
 
-    Raises
-    ------
-    UserError
-        If several rows name it.
-    """
-    fitting = [row for row in rows if row.belongs_to(found, source)]
-    if len(fitting) > 1:
-        raise UserError(
-            f"{len(fitting)} rows of the annotation table name the study in {found.folder}.",
-            expected="one mask for each study.",
-            fix="keep one of them, or name the studies by their StudyInstanceUID.",
-        )
-    return fitting[0].annotation if fitting else None
+
+def _row(row: Mapping[str, str], path: Path, line: int, encoding: str, choice: Choice) -> Row:
+    label, named = row.get("label", ""), row.get("mask", "")
+    mask = None if named.casefold() == _NONE else first_that_exists(path.parent, named, encoding)
+    if not row.get("study") or not named or (mask and not os.path.isfile(mask)):  # noqa: PTH113
+        raise _defect(path, f"names no study or a mask that does not exist in line {line} ({named})")
+    if label.casefold() == _NONE:
+        choice = Choice(no_tumour=True)
+    elif _NUMBER.fullmatch(label):
+        choice = Choice(number=float(label.replace(",", ".")))
+    elif label and mask and mask.name.lower().endswith((*NIFTI, *METAIMAGE)):
+        raise _defect(path, f"has the label {label!r} in line {line}, and {mask.name} has no names")
+    elif label:
+        choice = Choice(name=label)
+    clinical = {name: cell for name, cell in row.items() if name not in _OWN}
+    study = row["study"].rstrip("/\\")
+    return Row(
+        mask=mask, choice=choice, reader=row.get("reader", ""), clinical=clinical, study=study, line=line
+    )
+
+
+def _decoded(raw: bytes) -> tuple[str, str]:
+    """Text, and the encoding that it is in."""
+    wide = raw[:2] in (b"\xff\xfe", b"\xfe\xff") or b"\0" in raw[:4]
+    for encoding in ("utf-16",) if wide else ("utf-8-sig", "cp1252", "latin-1"):
+        with suppress(UnicodeDecodeError):
+            text = raw.decode(encoding)
+            break
+    if "\0" in text:
+        raise ValueError("it may be a spreadsheet: save it as CSV")
+    return text, encoding
+
+
+def _lines(text: str) -> list[tuple[int, list[str]]]:
+    """The rows that hold something, each with the number of its line."""
+    hint = re.match("sep=(.)", text, re.IGNORECASE)  # Excel's
+    first = next((line for line in text.splitlines() if line.strip()), "")
+    separator = hint[1] if hint else max(",;\t|", key=first.count)
+    text = re.sub(f'" +(?=[{separator}\r\n]|$)', '"', text)
+    reader = csv.reader(
+        io.StringIO(text, newline=""), delimiter=separator, skipinitialspace=True, strict=True
+    )
+    lines = [(reader.line_num, cells) for cells in reader if any(cell.strip() for cell in cells)]
+    return lines[1:] if hint else lines
 
 
 def _defect(path: Path, problem: str) -> UserError:
     return UserError(
         f"{path} {problem}.",
-        expected=f"a table (CSV) with the columns {', '.join(_COLUMNS)}: the study's folder or "
-        "StudyInstanceUID, the mask's file, and the tumour's value or name in it (may be left empty).",
+        expected="a table (CSV) with the columns study (its folder or StudyInstanceUID, each once), mask (a "
+        "file, relative to the table, or 'none') and, if needed, label (the tumour's value or name in the "
+        "file, or 'none'), reader, and clinical columns.",
         fix="correct the table.",
     )

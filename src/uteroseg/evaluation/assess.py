@@ -17,6 +17,8 @@ from uteroseg.evaluation.metrics import TOLERANCE_MM
 from uteroseg.evaluation.owner import require_own
 from uteroseg.evaluation.predictions import Predictions
 from uteroseg.evaluation.summary import summarise
+from uteroseg.imaging.nifti import read_geometry
+from uteroseg.imaging.resample import on_same_voxels
 from uteroseg.imaging.study import Mask
 
 VIRTUAL = "The patients are virtual: these are no results on patients."
@@ -63,7 +65,7 @@ def assess(
     measured = measure_cases(
         dataset,
         cases,
-        partial(_own_mask, dataset, predictions),
+        partial(own_mask, dataset, predictions),
         tolerance_mm=tolerance_mm,
         with_adc=True,
         on_case=lambda done: on_case(done, len(cases)),
@@ -113,10 +115,12 @@ def _strays(dataset: Dataset, predictions: Predictions) -> list[str]:
     ]
 
 
-def _own_mask(dataset: Dataset, predictions: Predictions, case: CaseId) -> Mask:
-    mask = predictions.mask(case)
-    require_own(dataset, case, mask, predictions.file(case))
-    return mask
+def own_mask(dataset: Dataset, predictions: Predictions, case: CaseId) -> Mask:
+    """The mask that was predicted for a case, on its grid; a UserError where it is evidently another's."""
+    grid, file = read_geometry(dataset.root / case.dwi("nii.gz")), predictions.file(case)
+    mask = predictions.mask(case, grid)
+    require_own(dataset, case, mask, file)
+    return on_same_voxels(mask, grid) if file.suffix == ".dcm" else mask  # a SEG leaves out empty slices
 
 
 def _is_virtual(dataset: Dataset, row: Row) -> bool:

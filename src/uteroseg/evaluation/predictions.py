@@ -14,6 +14,7 @@ import numpy as np
 
 from uteroseg.dataset.layout import CaseId
 from uteroseg.errors import UserError
+from uteroseg.imaging.geometry import Geometry
 from uteroseg.imaging.nifti import read_image, read_mask
 from uteroseg.imaging.study import Mask
 
@@ -74,7 +75,7 @@ class Predictions:
             f"{self.folder} has {'several predictions' if found else 'no prediction'} for {case}"
             f"{': ' if found else ''}{', '.join(map(str, found))}.",
             expected=f"one mask for each case: {_FORMS}.",
-            fix="remove all but one." if found else "predict this case, or evaluate another split (--split).",
+            fix="remove all but one." if found else "predict this case, or evaluate another split.",
         )
 
     def expected_dsc(self, case: CaseId) -> float | None:
@@ -100,8 +101,14 @@ class Predictions:
                 fix="predict this case again.",
             ) from error
 
-    def mask(self, case: CaseId) -> Mask:
+    def mask(self, case: CaseId, grid: Geometry) -> Mask:
         """A case's mask.
+
+        Parameters
+        ----------
+        case : CaseId
+        grid : Geometry
+            The study's: of a segmentation without frames, or whose frames do not tell their distance.
 
         Raises
         ------
@@ -110,10 +117,12 @@ class Predictions:
         """
         path = self.file(case)
         if path.suffix == ".dcm":
-            from uteroseg.annotations.regions import Choice
-            from uteroseg.annotations.segmentation import read_seg  # highdicom takes half a second to import
+            from uteroseg.annotations.file import open_annotation
+            from uteroseg.annotations.regions import Choice, choose
 
-            return read_seg(path, choice=Choice(number=self.label))
+            file = open_annotation(path)
+            region = choose(file.regions, Choice(number=self.label), path)
+            return file.draw(region, lambda instances: grid) or Mask(np.zeros(grid.shape, bool), grid)
         if self.label is None:
             return _binary(path)
         mask = read_mask(path, self.label)
@@ -121,7 +130,7 @@ class Predictions:
             raise UserError(
                 f"{path} holds the values {_listed(others)}; no mask of the folder holds {self.label}.",
                 expected="the value of the tumour.",
-                fix="correct --label.",
+                fix="correct label.",
             )
         return mask
 
@@ -163,6 +172,6 @@ def _binary(path: Path) -> Mask:
         raise UserError(
             f"{path} holds the values {_listed(unknown)}.",
             expected="a binary mask: 0 and 1.",
-            fix="say which value is the tumour with --label; a probability map must become a mask first.",
+            fix="say with label which value is the tumour; a probability map must become a mask first.",
         )
     return read_mask(path)
