@@ -7,17 +7,20 @@ import sysconfig
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from tests import tiny
 from tests.dicom.build import Recipe, write_series
+from tests.grids import grid
 from tests.intake.layouts import nifti
-from uteroseg.annotations.table import read_annotations
-from uteroseg.dataset.store import Dataset
+from uteroseg.dataset.cohorts import remove_patients
+from uteroseg.dataset.participants import Participant
+from uteroseg.dataset.store import Dataset, NewCase
+from uteroseg.dataset.visits import Visit
 from uteroseg.imaging.nifti import write_mask
-from uteroseg.imaging.study import Mask
+from uteroseg.imaging.study import Mask, Volume
 from uteroseg.intake.ingest import ingest
-from uteroseg.intake.nifti import find_nifti
-from uteroseg.intake.take import Origin, take_studies
 from uteroseg.phantom.acquisition import DEFAULT
 from uteroseg.phantom.cohort import simulate_cohort
 
@@ -74,9 +77,27 @@ def test_nifti_images_of_several_dates_become_bids(tmp_path):
     _, mask = nifti(tmp_path / "in", "q/dwi", seed=3)
     write_mask(tmp_path / "m.nii.gz", mask)
     (tmp_path / "masks.csv").write_text("study,mask,label\nq,m.nii.gz,\n")
-    studies = find_nifti(tmp_path / "in", read_annotations(tmp_path / "masks.csv"))
-    taken = take_studies(studies, tmp_path / "d", Origin("nifti", "in", "uterine"))
+    table = tmp_path / "masks.csv"
+    taken = ingest(tmp_path / "in", tmp_path / "d", cohort="uterine", annotations=table)
     assert [str(one.case) for one in taken] == ["sub-0001_ses-01", "sub-0001_ses-02", "sub-0002"]
+    assert problems(tmp_path / "d") == []
+
+
+def test_t2_versions_of_masks_columns_of_a_table_and_removed_patients_are_bids(tmp_path):
+    dataset = Dataset.open_or_create(tmp_path / "d")
+    study, mask = tiny.study(1)
+    image = np.arange(4 * 5 * 6, dtype=np.float32).reshape(4, 5, 6)
+    fields = {"Manufacturer": "Siemens", "EchoTime": 0.1, "RepetitionTime": 4.0, "MagneticFieldStrength": 3}
+    t2 = Volume(image, grid("axial", (4, 5, 6), (5, 1, 1)), fields)
+    visits = [Visit(key, "1900-01-01", one_of_several=True) for key in "ab"]
+    for visit in (*visits, visits[0]):
+        who = Participant("", "uterine", source_key="p", others={"FIGO stage": "IB"})
+        case = dataset.add(NewCase(study, who, "k", mask, visit=visit, with_adc=True, t2=t2))
+    assert str(case) == "sub-0001_ses-01_acq-2"
+    tiny.add(dataset, seed=2)
+    dataset.replace_mask(case, Mask(~mask.data, mask.geometry), {"reader": "B"})
+    dataset.update_participant("sub-0001", {"FIGO stage": "IB", "Ki-67": "20 %"})
+    remove_patients(dataset, ["sub-0002"])
     assert problems(tmp_path / "d") == []
 
 

@@ -16,6 +16,16 @@ def test_the_key_lies_beside_the_dataset_and_gives_the_same_names_again(tmp_path
     assert list(root.iterdir()) == []
 
 
+def test_a_run_that_only_looks_has_a_key_for_itself(tmp_path):
+    looking = Pseudonyms.for_dataset(tmp_path / "data", is_new=True, write=False)
+    assert looking.of("1.2.3") == looking.of("1.2.3")
+    assert list(tmp_path.iterdir()) == []
+    kept = Pseudonyms.for_dataset(tmp_path / "data", is_new=True)
+    assert Pseudonyms.for_dataset(tmp_path / "data", is_new=False, write=False).of("1") == kept.of("1")
+    with pytest.raises(UserError, match="is missing"):
+        Pseudonyms.for_dataset(tmp_path / "other", is_new=False, write=False)
+
+
 def test_another_key_gives_other_names(tmp_path):
     one, two = (Pseudonyms.for_dataset(tmp_path / name, is_new=True).of("1.2.3") for name in "ab")
     assert one != two

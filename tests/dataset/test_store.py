@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,10 @@ from uteroseg.dataset.layout import CaseId
 from uteroseg.dataset.participants import Participant, read_participants
 from uteroseg.dataset.store import Dataset, NewCase
 from uteroseg.dataset.study_files import read_study
+from uteroseg.dataset.visits import Visit
 from uteroseg.errors import UserError
+from uteroseg.files import read_json
+from uteroseg.imaging.study import Volume
 
 
 @pytest.fixture
@@ -204,3 +208,171 @@ def test_case_names_come_back(name):
 def test_other_names_are_no_cases(name):
     with pytest.raises(UserError, match="is not a case"):
         CaseId.parse(name)
+
+
+def t2_of(study):
+    """An image on a grid of its own."""
+    image = np.arange(4 * 5 * 6, dtype=np.float32).reshape(4, 5, 6)
+    return Volume(image, grid("axial", (4, 5, 6), (5, 1, 1)), {"EchoTime": 0.1, "Manufacturer": "Siemens"})
+
+
+def test_a_t2_lies_on_its_own_grid_beside_the_diffusion_images(dataset):
+    study, _ = tiny.study()
+    visit = Visit("v", "n/a", one_of_several=True)
+    case = dataset.add(NewCase(study, Participant("", "cervical"), "k", visit=visit, t2=t2_of(study)))
+    assert str(case.t2w("nii.gz")) == "sub-0001/ses-01/anat/sub-0001_ses-01_T2w.nii.gz"
+    read = Dataset.open(dataset.root).load_t2(case)
+    np.testing.assert_array_equal(read.image, t2_of(study).image)
+    assert read.geometry.difference(t2_of(study).geometry, tolerance_mm=1e-3) is None
+    assert read.acquisition == {"EchoTime": 0.1, "Manufacturer": "Siemens"}
+
+
+def test_a_case_gets_its_t2_later(dataset):
+    case = tiny.add(dataset)
+    assert not dataset.has_t2(case)
+    with pytest.raises(UserError, match="does not exist"):
+        dataset.load_t2(case)
+    dataset.add_t2(case, t2_of(dataset.load_study(case)))
+    assert Dataset.open(dataset.root).has_t2(case)
+    assert dataset.cases() == [case]
+
+
+def everything(root):
+    return {path: path.stat().st_mtime_ns for path in (root.parent, *root.parent.rglob("*"))}
+
+
+def adding(dataset):
+    """Everything that can come: what it is called, and what it is refused with."""
+    told = []
+
+    def told_of(what, *arguments, **options):
+        try:
+            told.append(str(what(*arguments, **options)))
+        except UserError as error:
+            told.append(error.found)
+
+    def visit(key):
+        return Visit(key, "1900-01-01", one_of_several=True)
+
+    for seed, patient, when in ((1, "p", "a"), (2, "p", "b"), (3, "p", "a"), (4, "q", "a")):
+        study, mask = tiny.study(seed)
+        who = Participant("", "cervical", source_key=patient, others={"grade": "2"})
+        new = NewCase(study, who, f"k{seed}", None if seed == 3 else mask, visit=visit(when), with_adc=True)
+        told_of(dataset.add, new)
+        told_of(dataset.add, replace(new, participant=replace(who, cohort="uterine")))
+        told_of(dataset.find, f"k{seed}")
+    wrong = tiny.study(geometry=grid("sagittal", (6, 48, 40), (5, 4, 4)))[1]
+    told_of(dataset.add, replace(new, mask=wrong))
+    told_of(dataset.add, replace(new, study=replace(study, adc_b_min=500)))
+    told_of(dataset.add, replace(new, participant=Participant("", "cervical", others={"Birth date": "1"})))
+    bare, case = dataset.find("k3"), dataset.find("k1")
+    first, second = tiny.study(1)[1], tiny.study(2)[1]
+    for who, mask in ((case, first), (case, second), (bare, first), (bare, first), (bare, wrong)):
+        told_of(dataset.add_mask, who, mask, {})
+        told_of(dataset.replace_mask, who, mask, {})
+        told_of(dataset.same_mask, who, first)
+        told_of(dataset.has_mask, who)
+    dataset.add_t2(bare, t2_of(study))
+    told_of(dataset.has_t2, bare)
+    for grade in ("2", "3", ""):
+        told_of(dataset.update_participant, "sub-0001", {"grade": grade, "FIGO": "IB"})
+    told += [str(case) for case in dataset.cases()]
+    return told, dataset.participants, dataset.cohorts(), dataset.needs_key
+
+
+@pytest.mark.parametrize("there_already", [False, True])
+def test_a_run_that_only_looks_gets_the_same_names_and_errors_and_writes_nothing(tmp_path, there_already):
+    outcomes = []
+    for name, write in (("looked", False), ("written", True)):
+        root = tmp_path / name / "data"
+        root.parent.mkdir()
+        if there_already:
+            tiny.add(Dataset.open_or_create(root), seed=9, patient="p")
+        before = everything(root)
+        outcomes.append(adding(Dataset.open_or_create(root, write=write)))
+        if not write:
+            assert everything(root) == before
+    assert outcomes[0] == outcomes[1]
+    names = outcomes[0][0]
+    assert {"sub-0001_ses-01", "sub-0001_ses-02"} <= set(names) or there_already
+    assert any("in the cohort 'cervical' already" in one for one in names)
+    assert any("grids differ" in one for one in names)
+    assert any("b-value" in one for one in names)
+
+
+def test_a_folder_of_something_else_is_refused_by_a_run_that_only_looks_too(tmp_path):
+    (tmp_path / "thesis.txt").write_text("mine")
+    with pytest.raises(UserError, match="not a uteroseg dataset"):
+        Dataset.open_or_create(tmp_path, write=False)
+
+
+def test_cohorts_are_counted_by_patient(dataset):
+    for seed, cohort in ((1, "uterine"), (2, "cervical"), (3, "uterine")):
+        tiny.add(dataset, cohort, seed=seed)
+    tiny.add(dataset, "uterine", seed=4, patient="uterine-3")
+    assert list(dataset.cohorts().items()) == [("cervical", 1), ("uterine", 2)]
+
+
+def test_patients_with_a_keyed_hash_need_the_key_whatever_their_source(dataset):
+    tiny.add(dataset, seed=1)
+    assert not dataset.needs_key  # simulated: known by number and seed
+    tiny.add(dataset, seed=2, patient="0123456789abcdef" * 2)
+    assert dataset.needs_key
+    assert dataset.find_participant("0123456789abcdef" * 2).participant_id == "sub-0002"
+    assert dataset.find_participant("nobody") is None
+
+
+def test_patients_whom_nothing_tells_are_not_one(dataset):
+    for seed in (1, 2):
+        tiny.add(dataset, seed=seed, patient="n/a")
+    assert list(map(str, dataset.cases())) == ["sub-0001", "sub-0002"]
+
+
+def test_columns_of_a_table_enter_once_and_are_described(dataset):
+    case = tiny.add(dataset)
+    dataset.update_participant(case.participant, {"Site": "cervix", "FIGO": "IB1", "Grade": "n/a", "": ""})
+    person = Dataset.open(dataset.root).participants[case.participant]
+    assert (person.site, person.histology, dict(person.others)) == ("cervix", "squamous", {"FIGO": "IB1"})
+    assert "FIGO" in read_json(dataset.root / "participants.json")
+    dataset.update_participant(case.participant, {"figo": " IB1 ", "histology": "squamous"})
+    with pytest.raises(UserError, match="FIGO of sub-0001 is 'IB1' in the dataset, and now 'II'"):
+        dataset.update_participant(case.participant, {"figo": "II", "other": "1"})
+    assert Dataset.open(dataset.root).participants[case.participant] == person
+    with pytest.raises(UserError, match="histology of sub-0001 is 'squamous'"):
+        dataset.update_participant(case.participant, {"histology": "clear cell"})
+
+
+@pytest.mark.parametrize("column", ["cohort", "Split", "source_key", "Participant_ID"])
+def test_our_own_columns_are_not_filled_by_a_table(dataset, column):
+    case = tiny.add(dataset)
+    with pytest.raises(UserError, match="keeps it itself"):
+        dataset.update_participant(case.participant, {column: "test"})
+
+
+@pytest.mark.parametrize(
+    "column", ["Name", "patient", "PatientID", "patient_id", "birth date", "DateOfBirth", "MRN", "study UID"]
+)
+def test_a_column_that_tells_who_or_when_does_not_enter(dataset, column):
+    case = tiny.add(dataset)
+    before = (dataset.root / "participants.tsv").read_bytes()
+    with pytest.raises(UserError, match="may tell who"):
+        dataset.update_participant(case.participant, {column: "X"})
+    assert (dataset.root / "participants.tsv").read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    "column", ["age", "FIGO", "menopausal", "Ki-67", "patient_sex", "candidate", "stage 2023"]
+)
+def test_a_column_of_the_clinic_enters(dataset, column):
+    case = tiny.add(dataset)
+    dataset.update_participant(case.participant, {column: 'a\tb\n"c'})
+    person = Dataset.open(dataset.root).participants[case.participant]
+    assert person.others[column] == "a b 'c"
+    dataset.update_participant(case.participant, {column: 'a b "c'})
+
+
+def test_a_table_that_is_no_utf_8_is_named(tmp_path):
+    table = tmp_path / "participants.tsv"
+    table.write_bytes("participant_id\tcohort\nsub-1\tGebärmutter\n".encode("latin-1"))
+    with pytest.raises(UserError, match="cannot be read"):
+        read_participants(table)

@@ -39,7 +39,8 @@ def check(
             on_case=lambda done, total: update("cases", done, total, ""),
         )
     errors, warnings = len(report.of("error")), len(report.of("warning"))
-    text = f"{dataset}: {len(report.cases)} cases, {errors} errors, {warnings} warnings"
+    text = f"{dataset}: {len(report.cases)} cases, {report.annotated} of them annotated, "
+    text += f"{errors} errors, {warnings} warnings"
     if report.sheets:
         text += f"\n{len(report.sheets)} contact sheets in {pictures}"
     if report.findings and not json:

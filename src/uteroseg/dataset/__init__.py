@@ -1,1 +1,1 @@
-"""The BIDS cohort on disk: layout, participants, cases, splits, and how DICOM studies enter it. No torch."""
+"""The BIDS cohort on disk: layout, participants, cases, masks and their versions, splits. No torch."""

@@ -32,8 +32,16 @@ class Pseudonyms:
         self._key = key
 
     @classmethod
-    def for_dataset(cls, root: Path, *, is_new: bool) -> Pseudonyms:
+    def for_dataset(cls, root: Path, *, is_new: bool, write: bool = True) -> Pseudonyms:
         """Read ``<dataset>.key`` beside the dataset; for a new dataset, make one.
+
+        Parameters
+        ----------
+        root : Path
+        is_new : bool
+            Whether nobody is in it yet who is recognised by a key.
+        write : bool
+            Write a key that was made; a run that only looks has one for itself.
 
         Raises
         ------
@@ -48,7 +56,10 @@ class Pseudonyms:
                     expected="the key that was made with the dataset.",
                     fix="put it back beside the dataset, or ingest everything into a new dataset.",
                 )
-            write_text(path, secrets.token_hex(32) + "\n", private=True)
+            made = secrets.token_bytes(32)
+            if write:
+                write_text(path, made.hex() + "\n", private=True)
+            return cls(made)
         try:
             return cls(bytes.fromhex(path.read_text("utf-8").strip()))
         except ValueError:
@@ -60,7 +71,8 @@ class Pseudonyms:
 
     def of(self, identifier: str) -> str:
         """HMAC-SHA256 of an identifier, 32 hexadecimal digits."""
-        return hmac.new(self._key, identifier.encode(), hashlib.sha256).hexdigest()[:32]
+        named = identifier.encode("utf-8", "surrogateescape")  # paths can hold bytes that are no text
+        return hmac.new(self._key, named, hashlib.sha256).hexdigest()[:32]
 
     def shifted(self, written: str, patient: str) -> date | None:
         """A DICOM date (``YYYYMMDD``), shifted by days that are the patient's own; None where it is no date.

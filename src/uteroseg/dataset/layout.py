@@ -16,6 +16,8 @@ from uteroseg.errors import UserError
 ANNOTATIONS = Path("derivatives", "annotations")
 ADC = Path("derivatives", "adc")
 """Our own ADC maps; the scanner's lie beside its images."""
+HISTORY = Path("sourcedata", "annotation_history")
+"""Earlier versions of annotations, each in a folder of its own."""
 _CASE = re.compile(r"(sub-[0-9A-Za-z]+)(?:_(ses-[0-9A-Za-z]+))?(?:_(acq-[0-9A-Za-z]+))?")
 
 
@@ -81,6 +83,10 @@ class CaseId:
         """What the fit of our ADC map leaves over, relative to the dataset."""
         return ADC / self.folder / f"{self}_desc-residual_ADC.nii.gz"
 
+    def t2w(self, ending: str) -> Path:
+        """The examination's T2 ``nii.gz`` and its ``json``, relative to the dataset."""
+        return self.folder.parent / "anat" / f"{self}_T2w.{ending}"
+
     @property
     def sessions(self) -> Path:
         """The table of the participant's sessions, relative to the dataset."""
@@ -89,3 +95,8 @@ class CaseId:
     def annotation(self, ending: str) -> Path:
         """The current tumour mask ``nii.gz`` and its ``json``, relative to the dataset."""
         return ANNOTATIONS / self.folder / f"{self}_label-tumour_mask.{ending}"
+
+    @property
+    def history(self) -> Path:
+        """The folder of the earlier versions of its annotations, relative to the dataset."""
+        return HISTORY / str(self)

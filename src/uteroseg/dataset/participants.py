@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 
 from uteroseg.errors import UserError
@@ -18,6 +18,9 @@ SPLITS = ("train", "test", MISSING)
 
 REAL = ("dicom", "nifti", "nnunet", "decathlon")
 """Sources of patients who are recognised by the key beside the dataset."""
+
+_ABOUT_A_TUMOUR = ("site", "histology")
+"""Our own columns that others' tables may fill."""
 
 DESCRIPTIONS = {
     "cohort": "Named set of patients",
@@ -43,6 +46,9 @@ VIRTUAL_COLUMNS: Mapping[str, Mapping[str, str]] = {
 }
 """Columns of virtual patients beyond those of every dataset, as in ``participants.json``."""
 
+FROM_A_TABLE: Mapping[str, str] = {"Description": "From a table of those who collected the patients"}
+"""What ``participants.json`` says of a column that uteroseg does not know."""
+
 
 @dataclass(frozen=True)
 class Participant:
@@ -57,6 +63,11 @@ class Participant:
     source_key: str = MISSING
     others: Mapping[str, str] = field(default_factory=dict)
 
+    @property
+    def has_keyed_source(self) -> bool:
+        """Whether its ``source_key`` was made with the key beside the dataset."""
+        return bool(re.fullmatch(r"[0-9a-f]{32}", self.source_key))
+
 
 _COLUMNS = tuple(f.name for f in fields(Participant) if f.name != "others")
 _ID = re.compile(r"sub-[0-9A-Za-z]+")
@@ -70,10 +81,17 @@ def read_participants(path: Path) -> dict[str, Participant]:
     UserError
         If a column is missing, an id is none or stands twice, or a split has an unknown name.
     """
-    with path.open(encoding="utf-8-sig", newline="") as file:
-        reader = csv.DictReader(file, delimiter="\t")
-        header = reader.fieldnames or []
-        rows = list(reader)
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            reader = csv.DictReader(file, delimiter="\t")
+            header = reader.fieldnames or []
+            rows = list(reader)
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise UserError(
+            f"{path} cannot be read ({error}).",
+            expected="a table in UTF-8, its columns separated by tabs.",
+            fix="save it in UTF-8, or restore it from a copy.",
+        ) from error
     if missing := {"participant_id", "cohort"} - set(header):
         raise UserError(
             f"{path} has no column {', '.join(sorted(missing))}.",
@@ -106,9 +124,94 @@ def write_participants(path: Path, participants: Iterable[Participant]) -> None:
     others = list(dict.fromkeys(name for row in rows for name in row.others))
     lines = ["\t".join([*_COLUMNS, *others])]
     for row in rows:
-        own = [getattr(row, name) for name in _COLUMNS]
-        lines.append("\t".join(own + [row.others.get(name, MISSING) for name in others]))
+        cells = [getattr(row, name) for name in _COLUMNS] + [row.others.get(name, "") for name in others]
+        lines.append("\t".join(_cell(cell) or MISSING for cell in cells))
     write_text(path, "\n".join(lines) + "\n")
+
+
+def _cell(text: str) -> str:
+    """A text as a cell of a table that knows neither line breaks nor quotes."""
+    return " ".join(text.split()).replace('"', "'")
+
+
+def require_clinical(columns: Iterable[str]) -> None:
+    """Raise a UserError where a column of another table may not enter ``participants.tsv``.
+
+    That is one that tells who or when, or one of our own other than site and histology.
+    """
+    for column in columns:
+        if column in _COLUMNS and column not in _ABOUT_A_TUMOUR:
+            raise UserError(
+                f"The column {column!r} is to enter participants.tsv, where uteroseg keeps it itself.",
+                expected=f"columns of the clinic, or {' and '.join(_ABOUT_A_TUMOUR)}.",
+                fix="leave the column out, or give it another name.",
+            )
+        if not column or may_identify(column):
+            raise UserError(
+                f"The column {column!r} may tell who a patient is, or when they came.",
+                expected="columns without names, identifiers and dates: a dataset says who nobody is.",
+                fix="leave the column out, or turn it into one that may be shared, such as an age.",
+            )
+
+
+def may_identify(column: str) -> bool:
+    """Whether a column, by its title, may tell who a patient is, or when they came."""
+    words = re.findall(r"[A-ZÄÖÜ]?[a-zäöüß]+|[A-ZÄÖÜ]+", column)
+    return column.lower().rstrip("s") == "patient" or not _IDENTIFYING.isdisjoint(map(str.lower, words))
+
+
+_WHO = "name names surname firstname lastname forename vorname nachname id ids uid uids pid mrn ssn patientid"
+_WHERE = "address adresse street phone telephone telefon email mail insurance accession"
+_WHEN = "birth birthday birthdate born dob geburtstag geburtsdatum geboren date dates datum"
+_IDENTIFYING = frozenset(f"{_WHO} {_WHERE} {_WHEN}".split())
+
+
+def updated(known: Participant, found: Mapping[str, str]) -> Participant:
+    """A participant with what another table tells of them.
+
+    Parameters
+    ----------
+    known : Participant
+    found : mapping
+        Column → value; titles are the same in whatever capitals, an empty value or ``n/a`` says nothing.
+
+    Raises
+    ------
+    UserError
+        If a value differs from the known one, or a column may not enter.
+    """
+    own: dict[str, str] = {}
+    others = dict(known.others)
+    titles = {title.casefold(): title for title in (*_COLUMNS, *others)}
+    for column, value in found.items():
+        title, text = titles.get(_cell(column).casefold(), _cell(column)), _cell(value)
+        if text in ("", MISSING):
+            continue
+        require_clinical([title])
+        before = getattr(known, title) if title in _COLUMNS else others.get(title, MISSING)
+        if before not in (MISSING, text):
+            raise UserError(
+                f"The {title} of {known.participant_id} is {before!r} in the dataset, and now {text!r}.",
+                expected="one value for each patient.",
+                fix="correct the table, or participants.tsv.",
+            )
+        (own if title in _COLUMNS else others)[title] = text
+    return replace(known, **own, others=others)
+
+
+def removed_participants(root: Path) -> list[str]:
+    """Ids of patients who were removed from a dataset; they are not given to others."""
+    table = root / _REMOVED
+    return table.read_text("utf-8").split()[1:] if table.is_file() else []
+
+
+def note_removed(root: Path, participants: Iterable[str]) -> None:
+    """Add to the ids of patients who were removed."""
+    names = sorted({*removed_participants(root), *participants})
+    write_text(root / _REMOVED, "\n".join(["participant_id", *names]) + "\n")
+
+
+_REMOVED = Path("sourcedata", "removed_participants.tsv")
 
 
 def require_cohort_name(cohort: str) -> None:
@@ -117,5 +220,5 @@ def require_cohort_name(cohort: str) -> None:
         raise UserError(
             f"{cohort!r} cannot name a cohort.",
             expected="letters a to z, digits, - and _, such as 'uterine'; 'pooled' means all cohorts.",
-            fix="correct --cohort.",
+            fix="give the cohort another name.",
         )

@@ -39,13 +39,13 @@ def assign_splits(dataset: Dataset, *, test: float, seed: int, stratify: str | N
         raise UserError(
             f"The test share is {test:g}.",
             expected="a share from 0 to below 1.",
-            fix="use for example --test 0.2.",
+            fix="set test to 0.2, for example.",
         )
     if stratify not in (None, "histology", "site"):
         raise UserError(
             f"The participants cannot be stratified by {stratify!r}.",
             expected="histology or site.",
-            fix="correct --stratify.",
+            fix="correct stratify.",
         )
     if not dataset.participants:
         raise UserError(

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import codecs
+import re
+from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -9,11 +12,20 @@ from typing import Any
 import numpy as np
 
 from uteroseg.dataset.layout import CaseId
+from uteroseg.dataset.versions import version_fields
 from uteroseg.errors import UserError
 from uteroseg.files import read_json, write_json, write_text
 from uteroseg.imaging.diffusion import residual
-from uteroseg.imaging.nifti import read_image, write_image, write_mask
-from uteroseg.imaging.study import DwiStudy, Mask
+from uteroseg.imaging.geometry import Array, Geometry
+from uteroseg.imaging.nifti import Form, read_image, write_image, write_mask
+from uteroseg.imaging.study import ADC_LEFT_OUT, DwiStudy, Mask, Volume
+
+IMAGE_ENDING = re.compile(r"\.(nii\.gz|nii|mha|mhd|nrrd)$", re.IGNORECASE)
+BVAL_ENDINGS = ("bval", "BVAL", "bvals", "BVALS")
+IMPOSSIBLE_B = 10_000.0
+"""s/mm²; from there on a number is no b-value of a patient's."""
+ADC_UNREADABLE = "it cannot be read"
+ADC_ELSEWHERE = "it lies on another grid than the images"
 
 
 def write_study(dwi: Path, study: DwiStudy, *, scanner_adc: Path, sidecar: Mapping[str, Any]) -> None:
@@ -63,11 +75,20 @@ def write_adc_files(adc: Path, residual_map: Path, study: DwiStudy) -> None:
     )
 
 
-def write_mask_files(path: Path, mask: Mask, sidecar: Mapping[str, Any]) -> None:
-    """Write a mask and, beside it, how it came about."""
+def write_mask_files(
+    path: Path, mask: Mask, sidecar: Mapping[str, Any], *, parent: str | None = None
+) -> None:
+    """Write a mask and, beside it, how it came about and which version it is."""
     path.parent.mkdir(parents=True, exist_ok=True)
     write_mask(path, mask)
-    write_json(_companion(path, "json"), sidecar)
+    write_json(_companion(path, "json"), {**sidecar, **version_fields(mask, parent)})
+
+
+def write_volume(path: Path, volume: Volume) -> None:
+    """Write an image on its own grid and, beside it, its scanner fields."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_image(path, volume.image, volume.geometry)
+    write_json(_companion(path, "json"), volume.acquisition)
 
 
 def write_readers_masks(
@@ -86,62 +107,124 @@ def move_files(stage: Path, root: Path, *, last: Path) -> None:
         (stage / file).replace(root / file)
 
 
-def read_study(dwi: Path, *, scanner_adc: Path | None = None) -> DwiStudy:
+def read_study(dwi: Path, *, scanner_adc: Path | None = None, form: Form | None = None) -> DwiStudy:
     """Read a study from NIfTI with ``.bval`` (and, if they are there, ``.json`` and a scanner ADC map).
+
+    A scanner's ADC map that cannot be read, or lies elsewhere, is left out, and the acquisition says why.
+
+    Parameters
+    ----------
+    dwi : Path
+    scanner_adc : Path, optional
+        10⁻³ mm²/s.
+    form : {"qform", "sform"}, optional
+        As for `uteroseg.imaging.nifti.read_image`.
 
     Raises
     ------
     UserError
         If a file is missing, broken or does not fit the others.
     """
-    bval, sidecar = _companion(dwi, "bval"), _companion(dwi, "json")
-    signal, geometry = read_image(dwi)
+    bval, sidecar = bval_of(dwi), _companion(dwi, "json")
+    signal, geometry = read_image(dwi, form=form)
+    signal = signal[None] if signal.ndim == 3 else signal
     b_values = read_b_values(bval)
-    images = len(signal) if signal.ndim == 4 else 1
-    if signal.ndim != 4 or images != len(b_values):
+    if len(signal) != len(b_values):
         raise UserError(
-            f"{dwi} holds {images} images and {bval.name} {len(b_values)} b-values.",
+            f"{dwi} holds {len(signal)} images and {bval.name} {len(b_values)} b-values.",
             expected="one image for each b-value.",
             fix="convert the study again, or correct the .bval file.",
         )
-    order = np.argsort(b_values, kind="stable")
-    if len(np.unique(b_values)) != len(b_values):
+    if twice := {b: count for b, count in Counter(b_values).items() if count > 1}:
+        listed = ", ".join(f"{b:g} ({count} times)" for b, count in sorted(twice.items()))
         raise UserError(
-            f"{bval} names a b-value more than once: {' '.join(f'{b:g}' for b in b_values)}.",
+            f"{bval} names a b-value more than once: {listed}.",
             expected="one trace image for each b-value.",
             fix="combine the directions of each b-value to their trace image (geometric mean) first.",
         )
+    order = np.argsort(b_values, kind="stable")
+    acquisition = read_json(sidecar) if sidecar.is_file() else {}
     adc = None
     if scanner_adc is not None and scanner_adc.is_file():
-        adc, adc_geometry = read_image(scanner_adc)
-        adc_geometry.require_same(
-            geometry, what=f"{scanner_adc} and {dwi.name}", fix="ingest the study again."
-        )
-    acquisition = read_json(sidecar) if sidecar.is_file() else {}
+        adc, left_out = _map_beside(scanner_adc, geometry)
+        acquisition |= {ADC_LEFT_OUT: left_out} if left_out else {}
     return DwiStudy(
         signal=signal[order],
         b_values=tuple(float(b_values[i]) for i in order),
         geometry=geometry,
         scanner_adc=adc,
         acquisition=acquisition,
-        adc_b_min=float(acquisition.get("adc_b_min", 0)),
+        adc_b_min=_number(acquisition.get("adc_b_min"), sidecar),
     )
+
+
+def _map_beside(path: Path, grid: Geometry) -> tuple[Array | None, str]:
+    """A dataset's scanner ADC map (10⁻³ mm²/s), or why it is left out."""
+    try:
+        adc, geometry = read_image(path)
+    except UserError:
+        return None, ADC_UNREADABLE
+    return (None, ADC_ELSEWHERE) if geometry.difference(grid) else (adc, "")
+
+
+def _number(value: object, sidecar: Path) -> float:
+    if value is None:
+        return 0.0
+    if isinstance(value, int | float) and value >= 0:
+        return float(value)
+    raise UserError(
+        f"{sidecar} holds an adc_b_min of {value!r}.",
+        expected="a number of s/mm², 0 or more.",
+        fix="correct it, or take it out of the file.",
+    )
+
+
+def bval_of(image: Path) -> Path:
+    """The ``.bval`` file beside an image, however its ending is spelled."""
+    spelled = [_companion(image, ending) for ending in BVAL_ENDINGS]
+    return next((path for path in spelled if path.is_file()), spelled[0])
 
 
 def read_b_values(path: Path) -> list[float]:
-    """Read a ``.bval`` file, s/mm²; raises UserError where it is missing or holds no numbers."""
-    try:
-        return [float(value) for value in path.read_text("utf-8").split()]
-    except FileNotFoundError:
-        found = f"{path} is missing."
-    except ValueError:
-        found = f"{path} holds something that is not a number."
-    raise UserError(
-        found,
-        expected="a .bval file beside the image: one b-value (s/mm²) for each volume.",
-        fix="write it from the scanner's protocol, for example '0 1000'.",
-    )
+    """Read a ``.bval`` file, s/mm²: numbers between spaces, commas or line ends.
+
+    Raises
+    ------
+    UserError
+        If it is missing, or holds no numbers or something that is no b-value.
+    """
+    expected = "a .bval file beside the image: one b-value (s/mm², 0 or more) for each volume."
+    fix = "write it from the scanner's protocol, for example '0 1000'."
+    if not path.is_file():
+        raise UserError(f"{path} is missing.", expected=expected, fix=fix)
+    words = re.split(r"[\s,;]+", _text(path.read_bytes()).strip("\0 \r\n\t,;"))
+    values = []
+    for word in words if words != [""] else []:
+        try:
+            values.append(float(word))
+        except ValueError:
+            found = f"{path} holds something that is not a number: {word[:20]!r}."
+            raise UserError(found, expected=expected, fix=fix) from None
+        if not 0 <= values[-1] < IMPOSSIBLE_B:
+            raise UserError(f"{path} holds the b-value {word[:20]}.", expected=expected, fix=fix)
+    if not values:
+        raise UserError(f"{path} holds no b-value.", expected=expected, fix=fix)
+    return values
+
+
+def _text(content: bytes) -> str:
+    """Text of a small file by its byte-order mark; UTF-16 without one is known by its zeros."""
+    if content[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE):
+        return content.decode("utf-16", "replace")
+    if b"\0" in content[:2]:
+        return content.decode("utf-16-be" if content[:1] == b"\0" else "utf-16-le", "replace")
+    return content.decode("utf-8-sig", "replace")
 
 
 def _companion(image: Path, ending: str) -> Path:
-    return image.with_name(f"{image.name.removesuffix('.gz').removesuffix('.nii')}.{ending}")
+    return image.with_name(f"{without_ending(image.name)}.{ending}")
+
+
+def without_ending(name: str) -> str:
+    """An image file's name without its ending (``.nii.gz``)."""
+    return IMAGE_ENDING.sub("", name)

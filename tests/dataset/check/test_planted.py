@@ -86,9 +86,9 @@ def in_no_split(root):
     rows(root, lambda table: table.replace("\ttrain\t", "\tdev\t"))
 
 
-def two_forms(root):
+def two_forms(root, mm=8):
     image = nib.load(dwi(root))
-    image.set_qform(moved_by(8)(image.affine), code="scanner")
+    image.set_qform(moved_by(mm)(image.affine), code="scanner")
     nib.save(nib.Nifti1Image(np.asarray(image.dataobj), None, image.header), dwi(root))
 
 
@@ -164,6 +164,18 @@ def damaged_json(root):
     dwi(root, "json").write_text("{")
 
 
+def measured_again(data):
+    """Two images at the lowest b-value, the noise of each its own."""
+    noise = np.random.default_rng(2).normal(0, data.max() / 200, data[..., 0].shape)
+    return np.stack([data[..., 0], np.abs(data[..., 0] * 1.001 + noise)], axis=-1)
+
+
+def damaged_t2(root):
+    path = root / FIRST.t2w("nii.gz")
+    path.parent.mkdir()
+    path.write_bytes(gzip.compress(b"no image"))
+
+
 def damaged_adc(root):
     (root / FIRST.scanner_adc).write_bytes(gzip.compress(b"no image"))
 
@@ -179,6 +191,7 @@ PLANTED = {
         lambda r: moved(r / FIRST.scanner_adc),
     ),
     "a header with two grids": ("grid", two_forms),
+    "a header with two grids, half a voxel apart": ("grid", lambda r: two_forms(r, mm=1.6)),
     "voxels in metres": ("spacing", lambda r: change(dwi(r), lambda d: d, affine=lambda a: a / 1000)),
     "two slices": ("slices", lambda r: change(dwi(r), lambda d: d[:, :, 4:6])),
     "a b-value too few": ("b-values", lambda r: dwi(r, "bval").write_text("1000\n")),
@@ -191,6 +204,9 @@ PLANTED = {
     "b-values in the wrong order": ("b-value-order", lambda r: dwi(r, "bval").write_text("1000 0\n")),
     "NaN": ("not-finite", lambda r: change(dwi(r), with_voxel(np.nan))),
     "infinite": ("not-finite", lambda r: change(dwi(r), with_voxel(np.inf))),
+    "one image at two b-values": ("same-image", lambda r: change(dwi(r), lambda d: d[..., [0, 0]])),
+    "the same b-value measured twice": ("b-value-order", lambda r: change(dwi(r), measured_again)),
+    "a T2 that is damaged": ("t2", damaged_t2),
     "an image of nothing": ("empty-image", lambda r: change(dwi(r), lambda d: d * [1, 0])),
     "a slice of nothing": (
         "empty-slice",
@@ -273,3 +289,9 @@ def test_a_patient_without_a_tumour_is_no_problem(tmp_path):
     dataset = Dataset.open(tmp_path / "d")
     assert not dataset.load_mask(FIRST).data.any()
     assert check_dataset(tmp_path / "d", workers=1).findings == ()
+
+
+def test_what_rounding_leaves_between_two_places_of_a_grid_is_no_problem(clean, tmp_path):
+    root = shutil.copytree(clean, tmp_path / "d")
+    two_forms(root, mm=0.05)
+    assert check_dataset(root, workers=1).findings == ()

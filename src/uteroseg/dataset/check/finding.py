@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -46,3 +47,14 @@ def warning(check: str, where: object, found: str, fix: str) -> Finding:
 def refused(check: str, where: object, problem: UserError) -> Finding:
     """A file that cannot be used, as reading it says."""
     return Finding(check, "error", str(where), problem.found, problem.fix)
+
+
+def refuse_errors(findings: Iterable[Finding]) -> None:
+    """Raise the first error among findings as a UserError: what is to enter must pass what is in."""
+    for finding in findings:
+        if finding.severity == "error":
+            raise UserError(
+                f"{finding.where}: {finding.found}.",
+                expected=f"what a check of the dataset would pass ({finding.check}).",
+                fix=f"{finding.fix}.",
+            )

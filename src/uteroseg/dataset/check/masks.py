@@ -11,16 +11,35 @@ from uteroseg.dataset.check.finding import Finding, error, refused, warning
 from uteroseg.dataset.check.images import CheckedImages
 from uteroseg.dataset.layout import CaseId
 from uteroseg.errors import UserError
-from uteroseg.imaging.geometry import Array
-from uteroseg.imaging.measure import MM3_PER_ML
+from uteroseg.files import read_json
+from uteroseg.imaging.geometry import Array, Geometry
+from uteroseg.imaging.measure import MM3_PER_ML, PLAUSIBLE_TUMOUR_ADC
 from uteroseg.imaging.nifti import read_image
+from uteroseg.imaging.quality import body_in
+from uteroseg.imaging.study import DwiStudy, Mask
 
 MIN_ML = 0.2
 MIN_VOXELS = 10
-ADC_RANGE = (0.4, 1.8)
-"""Median ADC that a tumour of cervix or corpus can have, 10⁻³ mm²/s: reported 0.7 to 1.2, with room for
-necrosis, mucinous types and noise. Urine has 3, normal myometrium 1.5, fat and air less than 0.3."""
 _OUTSIDE = 0.2
+
+
+def mask_problems(
+    mask: Mask, study: DwiStudy, where: object = "the mask", *, tumour: bool | None = None
+) -> Iterator[Finding]:
+    """What is wrong with a mask on its study, wherever they come from: size, border, place.
+
+    Parameters
+    ----------
+    mask : Mask
+        On the study's grid.
+    study : DwiStudy
+    where : object
+        What to call it in the findings.
+    tumour : bool or None
+        Whether there is said to be a tumour; None where that is not known.
+    """
+    body = body_in(study.signal[0])
+    yield from _problems(where, "the mask", mask.data, mask.geometry, body, tumour)
 
 
 def check_masks(root: Path, case: CaseId, images: CheckedImages, *, tumour: bool | None) -> Iterator[Finding]:
@@ -36,9 +55,19 @@ def check_masks(root: Path, case: CaseId, images: CheckedImages, *, tumour: bool
     """
     current = root / case.annotation("nii.gz")
     others = case.readers_annotation("*")
+    if tumour is None and _said_empty(root / case.annotation("json")):
+        tumour = False
     for path in (current, *sorted((root / others).parent.glob(others.name))):
         if path.is_file():
             yield from _check(path, case, images, tumour if path == current else None)
+
+
+def _said_empty(sidecar: Path) -> bool:
+    """Whether a table stated, when the mask came in, that there is no tumour."""
+    try:
+        return read_json(sidecar).get("annotation_source") == "none"
+    except UserError:
+        return False
 
 
 def usable_mask(root: Path, case: CaseId, images: CheckedImages) -> Array | None:
@@ -66,31 +95,45 @@ def _check(path: Path, case: CaseId, images: CheckedImages, tumour: bool | None)
         yield error("mask-values", case, f"{name} holds other values than 0 and 1 ({listed} …)", fix)
         return
     if images.geometry is not None and (difference := geometry.difference(images.geometry)):
-        fix = "move the mask to the images' grid: ingest it with --annotations, which does so"
+        fix = "move the mask to the images' grid: ingest it as an annotation, which does so"
         yield error("mask-grid", case, f"{name} lies on another grid than the images ({difference})", fix)
         return
     inside = data != 0
-    ml = float(np.count_nonzero(inside)) * geometry.voxel_volume_mm3 / MM3_PER_ML
-    yield from _size(case, name, ml, int(np.count_nonzero(inside)), tumour)
-    if ml > 0:
-        yield from _border(case, name, inside)
-        yield from _content(case, name, inside, images)
+    problems = list(_problems(case, name, inside, geometry, images.body, tumour))
+    yield from problems
+    if inside.any() and images.adc is not None and not any(p.severity == "error" for p in problems):
+        yield from _adc(case, name, images.adc[inside])
 
 
-def _size(case: CaseId, name: str, ml: float, voxels: int, tumour: bool | None) -> Iterator[Finding]:
+def _problems(
+    where: object, name: str, inside: Array, grid: Geometry, body: Array | None, tumour: bool | None
+) -> Iterator[Finding]:
+    voxels = int(np.count_nonzero(inside))
+    yield from _size(where, name, voxels * grid.voxel_volume_mm3 / MM3_PER_ML, voxels, tumour)
+    if voxels:
+        yield from _border(where, name, inside)
+        outside = 0.0 if body is None else float((~body)[inside].mean())
+        if outside > _OUTSIDE:
+            fix = (
+                "check that mask and images belong to the same patient and date, and that it is not mirrored"
+            )
+            yield error("mask-outside", where, f"{outside:.0%} of {name} lies outside the body", fix)
+
+
+def _size(where: object, name: str, ml: float, voxels: int, tumour: bool | None) -> Iterator[Finding]:
     if not voxels:
         if tumour is not False:
             fix = "annotate the case; where there is no tumour, write histology none in participants.tsv"
-            yield warning("mask-empty", case, f"{name} is empty", fix)
+            yield warning("mask-empty", where, f"{name} is empty", fix)
     elif tumour is False:
         fix = "correct the histology in participants.tsv, or empty the mask"
-        yield warning("mask-unexpected", case, f"histology none, and {name} holds {ml:.1f} mL", fix)
+        yield warning("mask-unexpected", where, f"histology none, and {name} holds {ml:.1f} mL", fix)
     elif ml < MIN_ML or voxels < MIN_VOXELS:
         fix = "look at the case; were only a few voxels drawn, or is this what is left after moving the mask?"
-        yield warning("mask-tiny", case, f"{name} holds {ml:.2f} mL ({voxels} voxels)", fix)
+        yield warning("mask-tiny", where, f"{name} holds {ml:.2f} mL ({voxels} voxels)", fix)
 
 
-def _border(case: CaseId, name: str, inside: Array) -> Iterator[Finding]:
+def _border(where: object, name: str, inside: Array) -> Iterator[Finding]:
     edges = ("slice", "row", "column")
     touched = [
         f"{end} {edge}"
@@ -100,21 +143,12 @@ def _border(case: CaseId, name: str, inside: Array) -> Iterator[Finding]:
     ]
     if touched:
         fix = "look at the case: a tumour that is cut gives a wrong volume and diameter"
-        yield warning("mask-border", case, f"{name} reaches the {', '.join(touched)} of the images", fix)
+        yield warning("mask-border", where, f"{name} reaches the {', '.join(touched)} of the images", fix)
 
 
-def _content(case: CaseId, name: str, inside: Array, images: CheckedImages) -> Iterator[Finding]:
-    if images.adc is None or images.body is None:
-        return
-    outside = float((~images.body)[inside].mean())
-    if outside > _OUTSIDE:
-        fix = "check that mask and images belong to the same patient and date, and that it is not mirrored"
-        yield error("mask-outside", case, f"{outside:.0%} of {name} lies outside the body", fix)
-        return
-    values = images.adc[inside]
-    median = float(np.median(values))
-    if not ADC_RANGE[0] <= median <= ADC_RANGE[1]:
-        low, high = ADC_RANGE
+def _adc(case: CaseId, name: str, values: Array) -> Iterator[Finding]:
+    median, (low, high) = float(np.median(values)), PLAUSIBLE_TUMOUR_ADC
+    if not low <= median <= high:
         fix = "look at the case: is the mask on the tumour, of the same date, and are the b-values right?"
         found = f"median ADC inside {name} is {median:.2f} · 10⁻³ mm²/s (tumours: {low:g} to {high:g})"
         yield warning("mask-adc", case, found, fix)

@@ -26,12 +26,15 @@ class Report:
     cases : tuple of CheckedCase
         Without their pictures.
     sheets : tuple of Path
+    annotated : int
+        Cases with a mask.
     """
 
     root: Path
     findings: tuple[Finding, ...]
     cases: tuple[CheckedCase, ...]
     sheets: tuple[Path, ...] = ()
+    annotated: int = 0
 
     def of(self, severity: Severity) -> list[Finding]:
         """The errors or the warnings."""
@@ -42,6 +45,7 @@ class Report:
         return {
             "dataset": str(self.root),
             "cases": len(self.cases),
+            "annotated": self.annotated,
             "errors": len(self.of("error")),
             "warnings": len(self.of("warning")),
             "findings": [vars(finding) for finding in self.findings],
@@ -101,7 +105,8 @@ def check_dataset(
     findings += [finding for one in checked for finding in one.findings]
     findings += check_duplicates(dataset, checked)
     findings.sort(key=lambda finding: (finding.severity, finding.check))
-    return Report(root, tuple(findings), tuple(checked), tuple(sheets))
+    annotated = sum(map(dataset.has_mask, cases))
+    return Report(root, tuple(findings), tuple(checked), tuple(sheets), annotated)
 
 
 def _tumour(histology: str) -> bool | None:
