@@ -12,7 +12,7 @@ def test_check_prints_a_table_and_its_code_tells_errors_from_warnings(run, tmp_p
     case = tiny.add(dataset, seed=2)
     code, out, _ = run("check", dataset.root)
     assert code == 0
-    assert "1 cases, 0 errors" in out
+    assert "1 cases, 1 of them annotated, 0 errors" in out
     (dataset.root / case.dwi("bvec")).unlink()
     code, out, _ = run("check", dataset.root)
     assert code == 0

@@ -67,7 +67,7 @@ def test_ingest_dry_run_says_why_each_series_is_used_or_not(run, real_data, tmp_
     ]
     code, out, _ = run("ingest", source, tmp_path / "d", "--cohort", "male", "--dry-run")
     assert out.count("not used") == 2
-    assert "readable" in out
+    assert "added    sub-0001 from" in out
 
 
 def test_a_dry_run_names_what_would_be_refused_and_series_of_other_studies(run, tmp_path):
@@ -84,6 +84,30 @@ def test_a_dry_run_names_what_would_be_refused_and_series_of_other_studies(run, 
     assert "b 0, 1000 s/mm²" in out
     assert "left out b 500" in out
     assert not (tmp_path / "d").exists()
+
+
+def test_a_dry_run_says_what_the_run_says_and_ends_with_its_code(run, tmp_path):
+    write_series(tmp_path / "in/a", Recipe())
+    write_series(tmp_path / "in/b", Recipe((0,)))
+    command = ("ingest", tmp_path / "in", tmp_path / "d", "--cohort", "c")
+    for code, counts in ((2, "1 added"), (2, "1 present"), (0, "1 present")):
+        dry_code, dry, dry_err = run(*command, "--dry-run")
+        real_code, real, real_err = run(*command)
+        assert (dry_code, dry_err) == (real_code, real_err)
+        assert real_code == code
+        *lines, total = real.splitlines()
+        *dry_lines, dry_total = dry.splitlines()
+        assert dry_lines[-len(lines) :] == lines
+        assert dry_total == f"{total}; a dry run, nothing was written"
+        assert counts in total
+        assert ("1 failed" in total) == (code == 2)
+        if counts == "1 present" and code:
+            shutil.rmtree(tmp_path / "in/b")
+
+
+def test_the_help_says_what_paths_in_a_table_are_relative_to(run):
+    _, out, _ = run("ingest", "--help")
+    assert "relative to the table" in " ".join(out.replace("│", " ").split())
 
 
 def test_ingest_says_what_was_added_and_where_b_values_were_read(run, real_data, tmp_path):
@@ -107,7 +131,7 @@ def test_a_study_that_fails_is_named_and_the_exit_code_says_it(run, real_data, t
     assert damaged.name in out
     assert "Expected:" in out
     assert "Fix:" in out
-    assert "1 of 1 studies" in err
+    assert "Not everything came in" in err
     assert [p.name for p in tmp_path.iterdir()] == ["source"]
 
 

@@ -2,12 +2,14 @@
 
 import json
 
+import numpy as np
 import pytest
 
 from tests import tiny
 from tests.intake.layouts import decathlon, nifti, nnunet
 from uteroseg.dataset.store import Dataset
 from uteroseg.imaging.nifti import write_mask
+from uteroseg.imaging.study import Mask
 from uteroseg.model.nnunet import export_nnunet
 
 
@@ -19,10 +21,17 @@ def test_nifti_with_a_table_of_masks_becomes_a_dataset(run, tmp_path):
     command = ("ingest", tmp_path / "in", tmp_path / "d", "--cohort", "uterine")
     code, out, _ = run(*command, "--dry-run")
     assert (code, (tmp_path / "d").exists()) == (0, False)
-    assert "readable p1/dwi: b 0, 1000 s/mm², no mask" in out
+    assert (
+        "added    sub-0001 from p1/dwi: b 0, 1000 s/mm² (read from .bval file), without scanner ADC, no mask"
+        in out
+    )
+    assert "a dry run, nothing was written" in out
     code, out, _ = run(*command, "--annotations", tmp_path / "masks.csv", "--adc-b-min", 0)
     assert code == 0
-    assert "added    sub-0002 from p2/dwi: b 0, 1000 s/mm², mask" in out
+    assert (
+        "added    sub-0002 from p2/dwi: b 0, 1000 s/mm² (read from .bval file), without scanner ADC, mask"
+        in out
+    )
     assert "2 added (2 studies of 2 patients)" in out
     code, out, _ = run(*command)
     assert (code, "2 present" in out) == (0, True)
@@ -30,7 +39,29 @@ def test_nifti_with_a_table_of_masks_becomes_a_dataset(run, tmp_path):
     code, out, err = run(*command, "--json")
     studies = json.loads(out)["studies"]
     assert (code, [one["status"] for one in studies]) == (2, ["failed", "present"])
-    assert "1 of 2 studies could not be ingested" in err
+    assert "Not everything came in" in err
+
+
+def test_a_mask_that_differs_ends_with_an_error_unless_it_is_to_replace_the_old_one(run, tmp_path):
+    _, mask = nifti(tmp_path / "in", "p1/dwi", seed=1)
+    (tmp_path / "masks.csv").write_text("study,mask\np1,m.nii.gz\n")
+    command = (
+        "ingest",
+        tmp_path / "in",
+        tmp_path / "d",
+        "--cohort",
+        "c",
+        "--annotations",
+        tmp_path / "masks.csv",
+    )
+    write_mask(tmp_path / "m.nii.gz", mask)
+    assert run(*command)[0] == 0
+    write_mask(tmp_path / "m.nii.gz", Mask(np.roll(mask.data, 2, axis=1), mask.geometry))
+    for dry in ([], ["--dry-run"]):
+        code, out, _ = run(*command, *dry)
+        assert (code, "DIFFERS  sub-0001" in out, "1 differs" in out) == (2, True, True)
+    code, out, _ = run(*command, "--replace-masks")
+    assert (code, "1 mask replaced" in out) == (0, True)
 
 
 @pytest.mark.parametrize(("layout", "source"), [(nnunet, "nnunet"), (decathlon, "decathlon")])
@@ -57,7 +88,7 @@ def test_an_export_comes_back_as_the_dataset_that_it_was(run, tmp_path):
     code, out, _ = run("ingest", folder, tmp_path / "back", "--dry-run")
     assert (code, (tmp_path / "back").exists()) == (0, False)
     code, out, _ = run("ingest", folder, tmp_path / "back")
-    assert (code, "4 cases, as they were exported" in out) == (0, True)
+    assert (code, "4 added (4 studies of 4 patients)" in out) == (0, True)
     back = Dataset.open(tmp_path / "back")
     assert (back.fingerprint(), back.participants) == (dataset.fingerprint(), dataset.participants)
 
@@ -65,11 +96,11 @@ def test_an_export_comes_back_as_the_dataset_that_it_was(run, tmp_path):
 @pytest.mark.parametrize(
     ("layout", "options", "told"),
     [
-        (nifti, ("--label", "tumour"), "column 'label'"),
-        (nifti, ("--align",), "does not hold DICOM"),
-        (nnunet, ("--annotations", "masks.csv"), "labels of its own"),
-        (nnunet, ("--link", "who.csv"), "does not hold DICOM"),
-        (nnunet, ("--label", "node"), "labels tumour, and not 'node'"),
+        (nifti, ("--label", "tumour"), "for these label means nothing"),
+        (nifti, ("--align",), "for these align means nothing"),
+        (nnunet, ("--annotations", "masks.csv"), "for these annotations means nothing"),
+        (nnunet, ("--register", "--b-values", "0,500"), "for these register, b_values means nothing"),
+        (nnunet, ("--label", "node"), "holds tumour, and not 'node'"),
     ],
 )
 def test_options_that_do_not_fit_are_refused(run, tmp_path, layout, options, told):
@@ -90,4 +121,4 @@ def test_sources_that_could_mean_two_things_are_refused(run, tmp_path):
     assert (code, "a dataset of uteroseg already" in err) == (2, True)
     (tmp_path / "empty").mkdir()
     code, _, err = run("ingest", tmp_path / "empty", tmp_path / "d", "--cohort", "uterine", "--label", "x")
-    assert (code, "neither nnU-Net" in err) == (2, True)
+    assert (code, "for these label means nothing" in err) == (2, True)

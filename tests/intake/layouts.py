@@ -2,11 +2,11 @@
 
 import json
 
-import nibabel as nib
 import numpy as np
+import SimpleITK as sitk
 
 from tests import tiny
-from uteroseg.imaging.nifti import write_image, write_mask
+from uteroseg.imaging.nifti import write_image
 
 
 def nifti(folder, name, *, seed=1, sidecar=None, ending="nii.gz", **options):
@@ -23,24 +23,33 @@ def nifti(folder, name, *, seed=1, sidecar=None, ending="nii.gz", **options):
     return study, mask
 
 
-def nnunet(root, cases, *, about=None, channels=("b0", "b1000", "T2"), label_value=1):
-    """A raw dataset of nnU-Net 2: ``cases`` are (Tr or Ts, name, seed)."""
+def nnunet(
+    root,
+    cases,
+    *,
+    about=None,
+    channels=("b0", "b1000", "T2"),
+    images=lambda study: (*study.signal, study.signal[0]),
+    label_value=1,
+    ending="nii.gz",
+    label="{}",
+    **options,
+):
+    """A raw dataset of nnU-Net 2: ``cases`` are (Tr or Ts, name, seed); None in ``about`` is left out."""
     made = {}
-    for ending, name, seed in cases:
-        study, mask = tiny.study(seed)
-        images = (*study.signal, study.signal[0])[: len(channels)]
-        for index, image in enumerate(images):
-            path = root / f"images{ending}" / f"{name}_{index:04d}.nii.gz"
-            path.parent.mkdir(parents=True, exist_ok=True)
-            write_image(path, image, study.geometry)
-        _label(root / f"labels{ending}" / f"{name}.nii.gz", mask, label_value)
+    for part, name, seed in cases:
+        study, mask = tiny.study(seed, **options)
+        for index, image in enumerate(images(study)[: len(channels)]):
+            _image(root / f"images{part}" / f"{name}_{index:04d}.{ending}", image, study.geometry)
+        values = mask.data.astype(np.uint8) * np.uint8(label_value)
+        _image(root / f"labels{part}" / f"{label.format(name)}.{ending}", values, study.geometry)
         made[name] = study, mask
     _describe(
         root,
         {
             "channel_names": {str(i): channel for i, channel in enumerate(channels)},
             "labels": {"background": 0, "tumour": label_value},
-            "file_ending": ".nii.gz",
+            "file_ending": f".{ending}",
             **(about or {}),
         },
     )
@@ -57,7 +66,7 @@ def decathlon(root, cases, *, about=None):
         write_image(path, study.signal[::-1], study.geometry)
         path.with_name(f"._{path.name}").write_bytes(b"what macOS leaves in an archive")
         if ending == "Tr":
-            _label(root / "labelsTr" / f"{name}.nii.gz", mask, 1)
+            _image(root / "labelsTr" / f"{name}.nii.gz", mask.data.astype(np.uint8), mask.geometry)
         made[name] = study, mask
     _describe(
         root,
@@ -70,13 +79,19 @@ def decathlon(root, cases, *, about=None):
     return made
 
 
-def _label(path, mask, value):
+def _image(path, data, geometry):
+    """By NIfTI, or by SimpleITK in a format of ITK."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    write_mask(path, mask)
-    if value != 1:
-        image = nib.load(path)
-        nib.save(nib.Nifti1Image(np.asarray(image.dataobj) * np.uint8(value), image.affine), path)
+    if ".nii" in path.name:
+        write_image(path, data, geometry)
+        return
+    image = sitk.GetImageFromArray(data)
+    image.SetSpacing(geometry.spacing[::-1])
+    image.SetOrigin(geometry.affine[:3, 3])
+    image.SetDirection((geometry.affine[:3, 2::-1] / geometry.spacing[::-1]).ravel())
+    sitk.WriteImage(image, str(path))
 
 
 def _describe(root, values):
-    (root / "dataset.json").write_text(json.dumps(values))
+    described = {key: value for key, value in values.items() if value is not None}
+    (root / "dataset.json").write_text(json.dumps(described))

@@ -5,27 +5,33 @@ import pytest
 
 from tests import tiny
 from tests.intake.layouts import nifti
-from uteroseg.annotations.table import read_annotations
+from tests.intake.test_images import pair
+from uteroseg.annotations.table import read_table
+from uteroseg.dataset.check.images import check_images
 from uteroseg.dataset.store import Dataset
+from uteroseg.dicom.choices import Reading
 from uteroseg.errors import UserError
-from uteroseg.imaging.nifti import write_mask
+from uteroseg.imaging.nifti import read_image, write_image, write_mask
+from uteroseg.intake.ingest import ingest
 from uteroseg.intake.nifti import find_nifti
-from uteroseg.intake.take import Origin, take_studies
-
-HERE = Origin("nifti", "scans", "uterine")
 
 
-def rows(folder, *lines):
+def table(folder, *lines):
     path = folder / "masks.csv"
     path.write_text("\n".join(["study,mask,label", *lines]))
-    return read_annotations(path)
+    return path
+
+
+def found(source, *lines, b_values=()):
+    rows = read_table(table(source.parent, *lines)) if lines else []
+    return find_nifti(source, rows, origin="in", reading=Reading(b_values))
 
 
 @pytest.mark.parametrize("ending", ["nii.gz", "nii"])
 def test_an_image_comes_in_as_it_is(tmp_path, ending):
     study, _ = nifti(tmp_path / "in", "p7/dwi", ending=ending, b_values=(0.0, 50.0, 800.0))
-    (taken,) = take_studies(find_nifti(tmp_path / "in"), tmp_path / "d", HERE, adc_b_min=50)
-    assert (taken.status, taken.found.name, taken.b_values) == ("added", "p7/dwi", (0, 50, 800))
+    (taken,) = ingest(tmp_path / "in", tmp_path / "d", cohort="uterine", reading=Reading(adc_b_min=50))
+    assert (taken.status, taken.study, taken.b_values) == ("added", "p7/dwi", (0, 50, 800))
     dataset = Dataset.open(tmp_path / "d")
     back = dataset.load_study(taken.case)
     np.testing.assert_array_equal(back.signal, study.signal)
@@ -43,8 +49,8 @@ def test_folders_name_patients_and_dates(tmp_path):
     ):
         nifti(source, name, seed=seed)
     nifti(source, "derivatives/mean/sub-a/x_dwi", seed=9)
-    taken = take_studies(find_nifti(source), tmp_path / "d", HERE)
-    assert {one.found.name: str(one.case) for one in taken} == {
+    taken = ingest(source, tmp_path / "d", cohort="uterine")
+    assert {one.study: str(one.case) for one in taken} == {
         "c_dwi": "sub-0001",
         "sub-a/ses-1/dwi/x_dwi": "sub-0002_ses-01",
         "sub-a/ses-2/dwi/x_dwi": "sub-0002_ses-02",
@@ -62,10 +68,11 @@ def test_a_mask_on_another_grid_arrives_where_the_table_says(tmp_path):
     )
     write_mask(tmp_path / "drawn.nii.gz", finer)
     for named in ("p2", "p2/dwi", "p2/dwi.nii.gz"):
-        one, two = take_studies(
-            find_nifti(source, rows(tmp_path, f"{named},drawn.nii.gz,")),
+        one, two = ingest(
+            source,
             tmp_path / named.replace("/", "_"),
-            HERE,
+            cohort="uterine",
+            annotations=table(tmp_path, f"{named},drawn.nii.gz,"),
         )
         assert one.mask_ml is None
         dataset = Dataset.open(tmp_path / named.replace("/", "_"))
@@ -91,7 +98,7 @@ def test_a_row_that_fits_none_or_several_is_refused(tmp_path, lines, told):
         nifti(tmp_path / "in", name)
     write_mask(tmp_path / "m.nii.gz", tiny.study()[1])
     with pytest.raises(UserError, match=told):
-        find_nifti(tmp_path / "in", rows(tmp_path, *lines))
+        found(tmp_path / "in", *lines)
 
 
 def test_nothing_of_the_patient_is_taken_from_a_sidecar(tmp_path):
@@ -106,7 +113,7 @@ def test_nothing_of_the_patient_is_taken_from_a_sidecar(tmp_path):
         "adc_b_min": 500,
     }
     nifti(tmp_path / "in", "Doe_Jane/dwi", sidecar=sidecar)
-    (taken,) = take_studies(find_nifti(tmp_path / "in"), tmp_path / "d", HERE)
+    (taken,) = ingest(tmp_path / "in", tmp_path / "d", cohort="uterine")
     dataset = Dataset.open(tmp_path / "d")
     kept = dict(dataset.sidecar(taken.case))
     assert kept.pop("source_key")
@@ -125,13 +132,13 @@ def test_the_same_again_is_skipped_and_gets_the_mask_it_lacked(tmp_path):
     source = tmp_path / "in"
     nifti(source, "p1/dwi", seed=1)
     _, mask = nifti(source, "p2/dwi", seed=2)
-    take_studies(find_nifti(source), tmp_path / "d", HERE)
+    ingest(source, tmp_path / "d", cohort="uterine")
     write_mask(tmp_path / "m.nii.gz", mask)
-    again = take_studies(find_nifti(source, rows(tmp_path, "p2,m.nii.gz,")), tmp_path / "d", HERE)
+    again = ingest(source, tmp_path / "d", cohort="uterine", annotations=table(tmp_path, "p2,m.nii.gz,"))
     assert [one.status for one in again] == ["present", "mask added"]
     np.testing.assert_array_equal(Dataset.open(tmp_path / "d").load_mask(again[1].case).data, mask.data)
     nifti(source, "p2/later", seed=3)
-    later = take_studies(find_nifti(source), tmp_path / "d", HERE)
+    later = ingest(source, tmp_path / "d", cohort="uterine")
     assert [(one.status, str(one.case)) for one in later][-1] == ("added", "sub-0002_acq-2")
 
 
@@ -142,7 +149,7 @@ def test_one_bad_image_does_not_stop_the_others(tmp_path):
     (source / "cut/dwi.nii.gz").write_bytes((source / "cut/dwi.nii.gz").read_bytes()[:3000])
     (source / "alone/dwi.nii.gz").unlink()
     (source / "twice/dwi.bval").write_text("800 800")
-    taken = {one.found.patient: one for one in take_studies(find_nifti(source), tmp_path / "d", HERE)}
+    taken = {one.study.split("/")[0]: one for one in ingest(source, tmp_path / "d", cohort="uterine")}
     told = {name: one.error for name, one in taken.items() if one.status == "failed"}
     assert set(told) == {"one_b", "cut", "alone", "twice"}
     assert "at least two" in told["one_b"]
@@ -154,11 +161,11 @@ def test_one_bad_image_does_not_stop_the_others(tmp_path):
 
 def test_where_nothing_can_enter_or_all_is_only_looked_at_no_dataset_is_made(tmp_path):
     nifti(tmp_path / "in", "one_b/dwi", b_values=(800.0,))
-    (taken,) = take_studies(find_nifti(tmp_path / "in"), tmp_path / "d", HERE)
+    (taken,) = ingest(tmp_path / "in", tmp_path / "d", cohort="uterine")
     assert taken.status == "failed"
     nifti(tmp_path / "in", "good/dwi")
-    looked = take_studies(find_nifti(tmp_path / "in"), tmp_path / "d", HERE, only_look=True)
-    assert [one.status for one in looked] == ["readable", "failed"]
+    looked = ingest(tmp_path / "in", tmp_path / "d", cohort="uterine", write=False)
+    assert [one.status for one in looked] == ["added", "failed"]
     assert not (tmp_path / "d").exists()
     assert not (tmp_path / "d.key").exists()
 
@@ -168,8 +175,78 @@ def test_a_folder_of_other_things_and_an_empty_one_are_refused(tmp_path):
     (tmp_path / "d").mkdir()
     (tmp_path / "d" / "thesis.txt").write_text("mine")
     with pytest.raises(UserError, match="not a uteroseg dataset"):
-        take_studies(find_nifti(tmp_path / "in"), tmp_path / "d", HERE)
+        ingest(tmp_path / "in", tmp_path / "d", cohort="uterine")
     with pytest.raises(UserError, match="no NIfTI image"):
-        find_nifti(tmp_path / "d")
+        found(tmp_path / "d")
     with pytest.raises(UserError, match="cannot name a cohort"):
-        take_studies([], tmp_path / "new", Origin("nifti", "in", "pooled"))
+        ingest(tmp_path / "in", tmp_path / "new", cohort="pooled")
+
+
+def test_an_adc_map_and_a_high_b_become_a_case_that_says_so(tmp_path):
+    """As PI-CAI keeps them: patient_examination_adc, _hbv, _t2w."""
+    for name, seed in (("10000_1000000", 1), ("10000_1000001", 2), ("10001_1000002", 3)):
+        study = pair(tmp_path / "in", f"{name}_adc.mha", f"{name}_hbv.mha", seed=seed, bval=False)
+    taken = ingest(tmp_path / "in", tmp_path / "d", cohort="uterine", reading=Reading((1400,), adc_b_min=200))
+    assert [(one.status, str(one.case)) for one in taken] == [
+        ("added", "sub-0001_ses-01"),
+        ("added", "sub-0001_ses-02"),
+        ("added", "sub-0002_ses-01"),
+    ]
+    dataset, case = Dataset.open(tmp_path / "d"), taken[2].case
+    sidecar = dataset.sidecar(case)
+    assert sidecar["derived_images"] == {"0": "signal at b 1400 · exp(b · ADC), with the scanner's ADC"}
+    assert sidecar["b_value_source"] == "user"
+    back = dataset.load_study(case)
+    assert (back.derived, back.b_values, back.adc_b_min) == (True, (0, 1400), 0)
+    np.testing.assert_allclose(back.fit().adc, study.scanner_adc, atol=1e-4)
+    np.testing.assert_allclose(back.scanner_adc, study.scanner_adc, atol=1e-4)
+    again = ingest(tmp_path / "in", tmp_path / "d", cohort="uterine", reading=Reading((1400,)))
+    assert [one.status for one in again] == ["present"] * 3
+
+
+def test_check_leaves_out_what_is_true_by_construction(tmp_path):
+    pair(tmp_path / "in")
+    (taken,) = ingest(tmp_path / "in", tmp_path / "d", cohort="uterine")
+    sidecar, adc = tmp_path / "d" / taken.case.dwi("json"), tmp_path / "d" / taken.case.scanner_adc
+    write_image(adc, read_image(adc)[0] * 1.5, read_image(adc)[1])  # what a check of measured images finds
+    assert check_images(tmp_path / "d", taken.case).findings == []
+    sidecar.write_text("{}")
+    assert [one.check for one in check_images(tmp_path / "d", taken.case).findings] == ["adc-scanner"]
+
+
+def test_b_values_that_serve_no_image_are_refused(tmp_path):
+    nifti(tmp_path, "p/dwi")
+    with pytest.raises(UserError, match="b_values are given, and every image"):
+        found(tmp_path, b_values=(1400,))
+
+
+def test_masks_of_pairs_are_named_by_any_of_their_files(tmp_path):
+    source = tmp_path / "in"
+    for seed, name in enumerate(("a", "b")):
+        pair(source, f"{name}_adc.mha", f"{name}_hbv.mha", seed=seed)
+    write_mask(tmp_path / "m.nii.gz", tiny.study(1)[1])
+    for named in ("b", "b_adc", "b_hbv.mha"):
+        studies = found(source, f"{named},m.nii.gz,")
+        assert [study.annotation is not None for study in studies] == [False, True]
+
+
+def test_a_map_beside_a_nifti_study_comes_along_and_changes_no_key(tmp_path):
+    study, _ = nifti(tmp_path / "in", "p/x_dwi", scanner_adc=True)
+    (first,) = ingest(tmp_path / "in", tmp_path / "d", cohort="uterine")
+    write_image(tmp_path / "in" / "p" / "x_adc.nii.gz", study.scanner_adc * 1000, study.geometry)
+    (again,) = ingest(tmp_path / "in", tmp_path / "d", cohort="uterine")
+    assert (again.status, again.case) == ("present", first.case)
+    (new,) = ingest(tmp_path / "in", tmp_path / "e", cohort="uterine")
+    np.testing.assert_allclose(
+        Dataset.open(tmp_path / "e").load_study(new.case).scanner_adc, study.scanner_adc
+    )
+
+
+def test_a_dataset_whose_adc_map_is_damaged_still_gives_its_study(tmp_path):
+    study, _ = nifti(tmp_path / "in", "p/x_dwi", scanner_adc=True)
+    write_image(tmp_path / "in" / "p" / "x_adc.nii.gz", study.scanner_adc, study.geometry)
+    (taken,) = ingest(tmp_path / "in", tmp_path / "d", cohort="uterine")
+    dataset = Dataset.open(tmp_path / "d")
+    (dataset.root / taken.case.scanner_adc).write_bytes(b"no image")
+    loaded = dataset.load_study(taken.case)
+    assert (loaded.scanner_adc, loaded.acquisition["scanner_adc_left_out"]) == (None, "it cannot be read")

@@ -40,7 +40,8 @@ def test_a_tumour_above_5_ml_drawn_on_t2_keeps_its_shape(cohort, seed, tmp_path)
     dwi, t2 = grid_at(centre, (5.0, 2.0, 2.0)), grid_at(centre, (5.0, IN_PLANE_MM, IN_PLANE_MM))
     truth = tumour_on(dwi, person)
     assert truth.sum() * dwi.voxel_volume_mm3 > 5000
-    images = [np.full(dwi.shape, value) for value in (800, 300)]
+    body = np.full(dwi.shape, 800) - np.indices(dwi.shape).sum(axis=0)
+    images = [body, body * 0.4]
     write_images(tmp_path / "in/dwi", dwi, images, IDS, description="DWI", number=3, b_values=(0, 1000))
     series, instances = write_images(
         tmp_path / "in/t2", t2, [np.ones(t2.shape)], IDS, description="t2_tse", number=2

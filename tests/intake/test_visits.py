@@ -3,6 +3,7 @@
 import csv
 import stat
 from datetime import date
+from pathlib import Path
 
 import pytest
 
@@ -33,7 +34,7 @@ def test_several_dates_are_sessions_in_their_order(tmp_path):
         ("added", "sub-0002_ses-01"),
         ("added", "sub-0002_ses-02"),
     ]
-    assert [o.found.folder.name for o in outcomes] == ["other", "early", "late"]
+    assert [Path(o.study).name for o in outcomes] == ["other", "early", "late"]
     dataset = Dataset.open(tmp_path / "out")
     assert sorted(map(str, dataset.cases())) == ["sub-0001", "sub-0002_ses-01", "sub-0002_ses-02"]
     assert dataset.load_study(outcomes[2].case).b_values == (0, 500, 1000)

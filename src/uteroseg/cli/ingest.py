@@ -2,27 +2,32 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from uteroseg.cli.annotating import Annotations, Pictures, Register, Roi, RoiColour, choice_of
 from uteroseg.cli.console import Json, print_result, progress, warn
 from uteroseg.cli.data import DatasetFolder
-from uteroseg.cli.outcomes import found_json, found_text, outcome_json, outcome_text, use_json, use_text
-from uteroseg.cli.reading import AdcBMin, Align, BValues, DropIncomplete, reading_of
+from uteroseg.cli.incoming import (
+    Annotations,
+    Pictures,
+    Register,
+    Roi,
+    RoiColour,
+    all_well,
+    choice_of,
+    told,
+)
+from uteroseg.cli.reading import AdcBMin, Align, BValues, DropIncomplete, NiftiForm, reading_of
 from uteroseg.errors import UserError
 
 if TYPE_CHECKING:
     from uteroseg.annotations.arrive import Arrived
-    from uteroseg.annotations.regions import Choice
     from uteroseg.dataset.layout import CaseId
-    from uteroseg.dicom.choices import Reading
+    from uteroseg.dicom.studies import SeriesUse
     from uteroseg.imaging.study import DwiStudy
-
-_NO_DIFFUSION = "its DICOM study has no diffusion series"
+    from uteroseg.intake.source import Source
 
 
 def ingest(
@@ -30,8 +35,8 @@ def ingest(
         Path,
         typer.Argument(
             metavar="SOURCE",
-            help="A folder or zip archive of DICOM files; a folder of NIfTI images with .bval; a dataset of "
-            "nnU-Net or the Medical Segmentation Decathlon.",
+            help="A folder or zip archive: DICOM files; NIfTI images with .bval, or ADC maps with a high b; "
+            "a dataset of nnU-Net or the Medical Segmentation Decathlon.",
         ),
     ],
     dataset: DatasetFolder,
@@ -42,6 +47,12 @@ def ingest(
     roi: Roi = None,
     roi_colour: RoiColour = None,
     register: Register = False,
+    replace_masks: Annotated[
+        bool,
+        typer.Option(
+            "--replace-masks", help="Take masks that differ from the dataset's, which it keeps as versions."
+        ),
+    ] = False,
     pictures: Pictures = None,
     label: Annotated[
         str | None, typer.Option(help="nnU-Net, Decathlon: the tumour's label, where there are several.")
@@ -50,54 +61,20 @@ def ingest(
     drop_incomplete: DropIncomplete = False,
     align: Align = False,
     adc_b_min: AdcBMin = 0.0,
+    nifti_form: NiftiForm = None,
+    no_t2: Annotated[bool, typer.Option("--no-t2", help="Do not keep the examination's T2.")] = False,
     link: Annotated[
         Path | None,
         typer.Option(help="Table (CSV), outside the dataset, to say which case is which patient and study."),
     ] = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be used and why.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Read, check and say everything, and write nothing.")
+    ] = False,
     json: Json = False,
 ) -> None:
     """Turn scanner files, NIfTI images or nnU-Net's data into a dataset, or add to one."""
-    from uteroseg.cli.interchange import ingest_images, kind_of, no_cohort
-    from uteroseg.dicom.archive import unpacked
-    from uteroseg.dicom.choices import Reading
-    from uteroseg.intake.ingest import ingest as run
-
-    reading = reading_of(b_values, drop_incomplete, align, adc_b_min)
-    choice = choice_of(roi, roi_colour)
-    if (kind := kind_of(source)) != "dicom":
-        of_dicom = (link, roi, roi_colour, pictures) != (None,) * 4 or register
-        if of_dicom or reading != Reading(adc_b_min=adc_b_min):
-            raise UserError(
-                f"{source} does not hold DICOM files.",
-                expected="DICOM, where it is to be said how its files are read, linked or matched.",
-                fix="leave out --b-values, --drop-incomplete, --align, --link, --roi, --roi-colour, "
-                "--register and --pictures.",
-            )
-        ingest_images(
-            kind,
-            source,
-            dataset,
-            cohort=cohort,
-            annotations=annotations,
-            label=label,
-            adc_b_min=adc_b_min,
-            dry_run=dry_run,
-            json=json,
-        )
-        return
-    if label is not None:
-        raise UserError(
-            f"--label is {label!r}, and {source} holds neither nnU-Net's nor Decathlon data.",
-            expected="the label of a mask in the annotation table.",
-            fix="leave out --label.",
-        )
-    if cohort is None:
-        raise no_cohort()
-    if dry_run:
-        _look(source, reading, annotations, choice, json)
-        return
-    unused: list[UserError] = []
+    from uteroseg.intake.ingest import take_in
+    from uteroseg.intake.source import open_source
 
     def draw(case: CaseId, study: DwiStudy, arrived: Arrived) -> None:
         if pictures:
@@ -105,61 +82,84 @@ def ingest(
 
             write_sheet(pictures / f"{case}.png", str(case), study, arrived)
 
-    with unpacked(source) as folder, progress() as update:
-        outcomes = run(
-            folder,
+    reading = reading_of(b_values, drop_incomplete, align, adc_b_min, nifti_form)
+    opening = open_source(
+        source,
+        annotations=annotations,
+        choice=choice_of(roi, roi_colour),
+        register=register,
+        reading=reading,
+        label=label,
+    )
+    notes: list[str] = []
+    with opening as opened, progress() as update:
+        if cohort is None and opened.original is None:
+            raise UserError(
+                "No cohort is named.",
+                expected="the cohort that these patients belong to, such as 'uterine'.",
+                fix="add --cohort NAME.",
+            )
+        outcomes = take_in(
+            opened,
             dataset,
             cohort=cohort,
-            annotations=annotations,
-            choice=choice,
-            register=register,
-            reading=reading,
             link=link,
+            replace_masks=replace_masks,
+            keep_t2=not no_t2,
+            write=not dry_run,
+            adc_b_min=adc_b_min,
             on_study=lambda done, total: update("studies", done, total, ""),
             on_mask=draw,
-            on_unused=unused.append,
+            on_note=notes.append,
         )
-    counts = Counter(outcome.status for outcome in outcomes)
-    values = {
-        "studies": [outcome_json(outcome) for outcome in outcomes],
-        "unused_annotations": [str(error) for error in unused],
-    }
-    lines = [outcome_text(outcome) for outcome in outcomes]
-    lines += [f"UNUSED   {error}" for error in unused]
-    lines.append(f"{dataset}: " + ", ".join(f"{number} {status}" for status, number in counts.items()))
-    print_result(values, "\n".join(lines), as_json=json)
-    if counts["failed"]:
-        warn(f"{counts['failed']} of {len(outcomes)} studies could not be ingested.")
-    if unused:
-        warn(f"{len(unused)} annotation files belong to no study.")
-    if counts["failed"] or unused:
+        lines, values = told(outcomes, opened.unused, dataset, dry_run=dry_run)
+        found_lines, found_values = _found(opened, values["studies"]) if dry_run else ([], {})
+    print_result(
+        {**found_values, **values, "notes": notes},
+        "\n".join([*found_lines, *notes, *lines]),
+        as_json=json,
+    )
+    if not all_well(outcomes, opened.unused):
+        warn("Not everything came in as it is; the lines above say what and why.")
         raise typer.Exit(2)
 
 
-def _look(source: Path, reading: Reading, annotations: Path | None, choice: Choice, json: bool) -> None:
-    """Say what would be used and why; nothing is written."""
-    from uteroseg.annotations.matching import match
-    from uteroseg.dicom.archive import unpacked
+def _found(source: Source, told_of: list[dict[str, object]]) -> tuple[list[str], dict[str, object]]:
+    """Which series are used and why the others are not, for DICOM; studies are told of theirs."""
+    if source.scan is None:
+        return [], {}
     from uteroseg.dicom.studies import SeriesUse
-    from uteroseg.intake.ingest import find, preview
+    from uteroseg.intake.dicom import DicomStudy
 
-    with unpacked(source) as folder:
-        studies, scan = find(folder)
-        matches = match(annotations, studies, folder, choice) if annotations else None
-        outcomes = [preview(study, reading, matches) for study in studies]
-    unused = matches.unused if matches else ()
+    studies = [study for study in source.studies if isinstance(study, DicomStudy)]
     examined = {use.series for study in studies for use in study.uses}
-    spare = [SeriesUse(s, False, _NO_DIFFUSION) for s in scan.series if s not in examined]
-    unreadable = [{"file": str(f.path), "reason": f.reason} for f in scan.skipped]
-    lines = [f"{found_text(outcome.found)}\n  {outcome_text(outcome)}" for outcome in outcomes]
-    lines += [*map(use_text, spare), *(f"unreadable: {f['file']}: {f['reason']}" for f in unreadable)]
-    lines += [f"UNUSED   {error}" for error in unused]
-    values = {
-        "studies": [{**found_json(o.found), **outcome_json(o)} for o in outcomes],
-        "other_series": [use_json(use) for use in spare],
-        "unreadable": unreadable,
-        "unused_annotations": [str(error) for error in unused],
+    no_diffusion = "its DICOM study has no diffusion series"
+    spare = [SeriesUse(one, False, no_diffusion) for one in source.scan.series if one not in examined]
+    lines = []
+    for study, values in zip(studies, told_of, strict=True):
+        values["series"] = [_use_json(use) for use in study.uses]
+        lines.append(f"Diffusion study in {study.name}, StudyInstanceUID {study.examination}")
+        lines += map(_use_text, study.uses)
+    lines += map(_use_text, spare)
+    lines += [f"  unreadable {file.path}: {file.reason}" for file in source.scan.skipped]
+    rest: dict[str, object] = {
+        "other_series": [_use_json(use) for use in spare],
+        "unreadable": [{"file": str(file.path), "reason": file.reason} for file in source.scan.skipped],
     }
-    print_result(values, "\n".join(lines), as_json=json)
-    if unused or any(outcome.status == "failed" for outcome in outcomes):
-        raise typer.Exit(2)
+    return lines, rest
+
+
+def _use_json(use: SeriesUse) -> dict[str, object]:
+    return {
+        "number": use.series.number,
+        "description": use.series.description,
+        "kind": use.series.kind.value,
+        "files": len(use.series.files),
+        "used": use.used,
+        "reason": use.reason,
+    }
+
+
+def _use_text(use: SeriesUse) -> str:
+    mark = "used    " if use.used else "not used"
+    return f"  {mark}  {use.series.name}, {len(use.series.files)} files: {use.reason}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -13,7 +14,7 @@ import typer
 
 from uteroseg import RESEARCH_USE
 from uteroseg.cli.console import Json, print_result, progress
-from uteroseg.cli.reading import AdcBMin, Align, BValues, DropIncomplete, reading_of
+from uteroseg.cli.reading import AdcBMin, Align, BValues, DropIncomplete, NiftiForm, reading_of
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
@@ -43,8 +44,12 @@ def predict(
     drop_incomplete: DropIncomplete = False,
     align: Align = False,
     adc_b_min: AdcBMin = 0.0,
+    nifti_form: NiftiForm = None,
     strict: Annotated[
-        bool, typer.Option("--strict", help="Exit with 3 where a study has a quality flag.")
+        bool,
+        typer.Option(
+            "--strict", help="Exit with 3 where a study has a quality flag, or lacks its DICOM SEG or SR."
+        ),
     ] = False,
     json: Json = False,
 ) -> None:
@@ -60,12 +65,13 @@ def predict(
             source,
             engine.result(),
             output,
-            reading=reading_of(b_values, drop_incomplete, align, adc_b_min),
+            reading=reading_of(b_values, drop_incomplete, align, adc_b_min, nifti_form),
             outputs=Outputs(probability, keep_empty_frames),
             on_study=lambda finding, done, total: update("studies", done, total, "") if total > 1 else None,
             meanwhile=meanwhile,
         )
-    lines = [_finding_text(finding, output) for finding in findings]
+    origins = Counter(finding.origin for finding in findings)
+    lines = [_finding_text(finding, output, several=origins[finding.origin] > 1) for finding in findings]
     if card.training.virtual:
         lines.append("The model was trained on virtual patients: what it finds means nothing clinically.")
     print_result(
@@ -75,7 +81,7 @@ def predict(
     )
     if any(finding.error for finding in findings):
         raise typer.Exit(2)
-    if strict and any(finding.flags for finding in findings):
+    if strict and any(finding.flags or finding.not_written for finding in findings):
         raise typer.Exit(3)
 
 
@@ -105,10 +111,13 @@ def _import_nibabel_alone() -> None:
         del sys.modules["pydicom"]
 
 
-def _finding_text(finding: Finding, output: Path) -> str:
+def _finding_text(finding: Finding, output: Path, *, several: bool) -> str:
+    """Say what was found; with what tells it from others, where several are of one origin."""
+    which = f" ({finding.description})" if several and finding.description else ""
     if finding.error:
-        return f"FAILED {finding.origin}: {finding.error}"
+        return f"FAILED {finding.origin}{which}: {finding.error}"
     adc = "" if finding.mean_adc is None else f", mean ADC {finding.mean_adc:.2f} · 10⁻³ mm²/s"
     dsc = "" if finding.expected_dsc is None else f", expected DSC {finding.expected_dsc:.2f}"
     flags = "".join(f"\n  {flag.name}: {flag.why}" for flag in finding.flags)
-    return f"{output / finding.case}: tumour {finding.volume_ml:.1f} mL{adc}{dsc}{flags}"
+    missing = "".join(f"\n  {name} was not written: {why}" for name, why in finding.not_written.items())
+    return f"{output / finding.case}{which}: tumour {finding.volume_ml:.1f} mL{adc}{dsc}{flags}{missing}"

@@ -8,7 +8,7 @@ import typer
 
 from uteroseg.cli.console import Json, print_result, progress, warn
 from uteroseg.cli.data import DatasetFolder
-from uteroseg.cli.outcomes import outcome_json, outcome_text
+from uteroseg.cli.incoming import all_well, told
 
 if TYPE_CHECKING:
     from uteroseg.intake.public.collections import Collection
@@ -61,18 +61,12 @@ def get(
             on_study=lambda done, total: update("studies", done, total, ""),
         )
     failed = [{"patient": study.patient, "study": study.uid, "error": str(e)} for study, e in got.failed]
-    values = {
-        "studies": [outcome_json(outcome) for outcome in got.outcomes],
-        "not_downloaded": failed,
-        "unused_annotations": [str(error) for error in got.unused],
-    }
-    lines = [outcome_text(outcome) for outcome in got.outcomes]
-    lines += [f"FAILED   {one['patient']}, study {one['study']}: {one['error']}" for one in failed]
-    lines += [f"UNUSED   {error}" for error in got.unused]
+    lines, values = told(got.outcomes, got.unused, dataset)
+    lines = [f"FAILED   {one['patient']}, study {one['study']}: {one['error']}" for one in failed] + lines
     lines.append(f"{dataset}: licence and citations are in dataset_description.json.")
     lines.append(f"{downloads_of(dataset)} holds the DICOM files and can be deleted.")
-    print_result(values, "\n".join(lines), as_json=json)
-    if failed or got.unused or any(outcome.status == "failed" for outcome in got.outcomes):
+    print_result({**values, "not_downloaded": failed}, "\n".join(lines), as_json=json)
+    if failed or not all_well(got.outcomes, got.unused):
         warn("Not everything is in the dataset; the same command goes on with what is missing.")
         raise typer.Exit(2)
 

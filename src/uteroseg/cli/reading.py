@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -28,12 +28,24 @@ AdcBMin = Annotated[
     float, typer.Option(help="Leave images of lower b-values (s/mm²) out of the ADC fit.", min=0)
 ]
 
+Form = Literal["qform", "sform"]
+NiftiForm = Annotated[
+    Form | None,
+    typer.Option(help="Which place counts, where the two in a NIfTI header differ or none is declared."),
+]
 
-def reading_of(b_values: str | None, drop_incomplete: bool, align: bool, adc_b_min: float) -> Reading:
+
+def reading_of(
+    b_values: str | None,
+    drop_incomplete: bool,
+    align: bool,
+    adc_b_min: float,
+    nifti_form: Form | None = None,
+) -> Reading:
     """How studies are to be read; raises UserError where the b-values are none."""
     from uteroseg.dicom.choices import Reading
 
-    return Reading(numbers_of(b_values), drop_incomplete, align, adc_b_min)
+    return Reading(numbers_of(b_values), drop_incomplete, align, adc_b_min, nifti_form)
 
 
 def numbers_of(text: str | None) -> tuple[float, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -30,7 +31,7 @@ def evaluate(
 ) -> None:
     """Measure masks, whoever made them, against a dataset's annotations."""
     from uteroseg.dataset.store import Dataset
-    from uteroseg.evaluation.assess import assess
+    from uteroseg.evaluation.assess import assess, own_mask
     from uteroseg.evaluation.predictions import Predictions
     from uteroseg.files import require_new, staged_folder
     from uteroseg.report.evaluation import write_evaluation
@@ -46,7 +47,7 @@ def evaluate(
             on_case=lambda done, total: update("cases", done, total, ""),
         )
     with staged_folder(output) as stage:
-        write_evaluation(stage, store, assessed.rows, assessed.summary, masks.mask)
+        write_evaluation(stage, store, assessed.rows, assessed.summary, partial(own_mask, store, masks))
     lines = [_group_text(name, group) for name, group in assessed.summary["groups"].items()]
     print_result(
         assessed.summary,

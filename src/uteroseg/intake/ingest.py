@@ -1,187 +1,147 @@
-"""Scanner files into a dataset."""
+"""The one place where a study is checked and enters a dataset."""
 
 from __future__ import annotations
 
 import shutil
-from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any
 
-from uteroseg.annotations.arrive import Arrived, arrive
-from uteroseg.annotations.matching import Matches, match
-from uteroseg.annotations.regions import Choice
+from uteroseg.dataset.check.finding import refuse_errors
+from uteroseg.dataset.check.images import study_problems
+from uteroseg.dataset.check.masks import mask_problems
 from uteroseg.dataset.identity import Pseudonyms, key_file
 from uteroseg.dataset.layout import CaseId
-from uteroseg.dataset.participants import MISSING, REAL, Participant, require_cohort_name
+from uteroseg.dataset.participants import MISSING, Participant, may_identify, require_cohort_name, updated
 from uteroseg.dataset.store import Dataset, NewCase
 from uteroseg.dataset.visits import Visit
-from uteroseg.dicom.assemble import b_value_source, load_study, stack_of
-from uteroseg.dicom.choices import Reading
-from uteroseg.dicom.scan import Scan, scan_folder
-from uteroseg.dicom.studies import FoundStudy, require_studies
 from uteroseg.errors import UserError
 from uteroseg.imaging.measure import volume_ml
-from uteroseg.imaging.study import DwiStudy
+from uteroseg.imaging.study import ADC_LEFT_OUT, DERIVED, DwiStudy
 from uteroseg.intake.linkage import require_outside, write_linkage
+from uteroseg.intake.outcome import Outcome
+from uteroseg.intake.source import Source, open_source
+from uteroseg.intake.study import Incoming, content_of
 
-Status = Literal["readable", "added", "mask added", "present", "failed"]
+if TYPE_CHECKING:
+    from uteroseg.annotations.arrive import Arrived
 
-
-@dataclass(frozen=True)
-class Outcome:
-    """What became of a study that was found.
-
-    Parameters
-    ----------
-    found : FoundStudy
-    status : {"readable", "added", "mask added", "present", "failed"}
-    case : CaseId, optional
-        None where it failed, or was only looked at.
-    b_values : tuple of float
-    b_value_source : str
-    annotation : Path, optional
-        The file that its mask comes from.
-    mask_ml, outside_ml : float, optional
-        Volume of the annotation on the study's grid, and of what was drawn outside it, mL.
-    annotation_source : str
-        What it was drawn on.
-    registration : mapping, optional
-        How the patient was found to have moved between that and the study.
-    left_out : tuple of str
-        b-values that are not whole and were left out, with the reason.
-    error : str
-        Why it failed.
-    """
-
-    found: FoundStudy
-    status: Status
-    case: CaseId | None = None
-    b_values: tuple[float, ...] = ()
-    b_value_source: str = ""
-    annotation: Path | None = None
-    mask_ml: float | None = None
-    outside_ml: float | None = None
-    annotation_source: str = ""
-    registration: Mapping[str, Any] | None = None
-    left_out: tuple[str, ...] = ()
-    error: str = ""
-
-
-def find(source: Path) -> tuple[tuple[FoundStudy, ...], Scan]:
-    """The diffusion studies below a folder, and all that was found there.
-
-    Raises
-    ------
-    UserError
-        If there is no diffusion study.
-    """
-    scan = scan_folder(source)
-    return require_studies(scan, source), scan
-
-
-def preview(found: FoundStudy, reading: Reading, matches: Matches | None = None) -> Outcome:
-    """What would become of a study, from its headers (pixels only where their order must tell b-values)."""
-    try:
-        stack = stack_of(found.dwi, reading)
-        annotation = matches.of(found) if matches else None
-    except UserError as error:
-        return Outcome(found, "failed", error=str(error))
-    return Outcome(
-        found,
-        "readable",
-        b_values=stack.b_values,
-        b_value_source=b_value_source(stack),
-        annotation=annotation.mask if annotation else None,
-        left_out=_left_out(stack.left_out),
-    )
+OnStudy = Callable[[int, int], None]
+OnMask = Callable[[CaseId, DwiStudy, "Arrived"], None]
 
 
 def ingest(
     source: Path,
     root: Path,
     *,
-    cohort: str,
-    annotations: Path | None = None,
-    choice: Choice | None = None,
-    register: bool = False,
-    reading: Reading | None = None,
+    cohort: str | None,
     link: Path | None = None,
-    on_study: Callable[[int, int], None] = lambda done, total: None,
-    on_mask: Callable[[CaseId, DwiStudy, Arrived], None] = lambda case, study, arrived: None,
+    replace_masks: bool = False,
+    keep_t2: bool = True,
+    write: bool = True,
+    on_study: OnStudy = lambda done, total: None,
+    on_mask: OnMask = lambda case, study, arrived: None,
+    on_note: Callable[[str], None] = lambda note: None,
     on_unused: Callable[[UserError], None] = lambda error: None,
+    **how: Any,
 ) -> list[Outcome]:
-    """Add every diffusion study below a folder to a dataset; one bad study never stops the others.
+    """Add every study of a source to a dataset: `open_source` (which takes ``how``), then `take_in`."""
+    with open_source(source, **how) as opened:
+        outcomes = take_in(
+            opened,
+            root,
+            cohort=cohort,
+            link=link,
+            replace_masks=replace_masks,
+            keep_t2=keep_t2,
+            write=write,
+            adc_b_min=how["reading"].adc_b_min if how.get("reading") else 0.0,
+            on_study=on_study,
+            on_mask=on_mask,
+            on_note=on_note,
+        )
+        for reason in opened.unused:
+            on_unused(reason)
+    return outcomes
 
-    A study that is there already is left as it is; if it has no mask and there is an annotation, it gets it.
-    Where no study can enter a new dataset, none is made.
+
+def take_in(
+    source: Source,
+    root: Path,
+    *,
+    cohort: str | None,
+    link: Path | None = None,
+    replace_masks: bool = False,
+    keep_t2: bool = True,
+    write: bool = True,
+    adc_b_min: float = 0.0,
+    on_study: OnStudy = lambda done, total: None,
+    on_mask: OnMask = lambda case, study, arrived: None,
+    on_note: Callable[[str], None] = lambda note: None,
+) -> list[Outcome]:
+    """Add studies to a dataset; one bad study never stops the others.
+
+    A study that is there already is left as it is; if it has no mask and there is one now, it gets it. Where
+    no study can enter a new dataset, none is made.
 
     Parameters
     ----------
-    source : Path
+    source : Source
     root : Path
         A dataset, or a new or empty folder.
     cohort : str
-        Of the patients found.
-    annotations : Path, optional
-        A table ``study,mask,label``; or a file or folder of DICOM SEG and RTSTRUCT, which say themselves
-        which study they belong to. Masks on another grid are moved to the study's.
-    choice : Choice, optional
-        Which region of an annotation is the tumour, unless the table says it.
-    register : bool
-        Find how the patient moved between the series that was drawn on and the study.
-    reading : Reading, optional
-        How studies are read, where their files leave a choice.
+        Of the patients found; None where the source is an exported dataset, whose patients keep theirs.
     link : Path, optional
         A table outside the dataset that is to tell which case is which patient and study.
+    replace_masks : bool
+        Take masks that differ from the dataset's; those are kept in its history.
+    keep_t2 : bool
+        Keep the T2 of the examination.
+    write : bool
+        False for a dry run: everything is read, checked and told as it would be, and nothing is written.
+    adc_b_min : float
+        s/mm²; images of lower b-values are left out of the ADC fit.
     on_study : callable
         Told how many studies are done, and how many there are.
     on_mask : callable
         Given each case that got a mask, with its study and how the mask came about.
-    on_unused : callable
-        Told why an annotation file belongs to no study.
+    on_note : callable
+        Told what is to be said of the whole.
 
     Raises
     ------
     UserError
-        If there is nothing to ingest, the folder holds something else, or the table is wrong; before anything
-        is written.
+        If the folder holds something else, its key is gone, or a name is none; before anything is written.
     """
-    require_cohort_name(cohort)
     if link:
         require_outside(link, root)
-    studies, _ = find(source)
-    matches = match(annotations, studies, source, choice or Choice()) if annotations else Matches({})
+    if source.original:
+        from uteroseg.intake.original import copy_dataset
+
+        return copy_dataset(source.original, root, cohort, write=write)
+    require_cohort_name(cohort or "")
     new = [path for path in (root, key_file(root)) if not path.exists()]
-    dataset = Dataset.open_or_create(root)
-    has_real_patients = any(p.source in REAL for p in dataset.participants.values())
-    pseudonyms = Pseudonyms.for_dataset(root, is_new=not has_real_patients)
-    intake = _Intake(
-        dataset, cohort, pseudonyms, matches, register, reading or Reading(), _several_dates(studies), on_mask
-    )
+    dataset = Dataset.open_or_create(root, write=write)
+    if (others := dataset.cohorts()) and cohort not in others:
+        listed = ", ".join(f"{name} ({number})" for name, number in others.items())
+        on_note(f"The cohort {cohort!r} is new in {root}, whose cohorts are (patients): {listed}.")
+    pseudonyms = Pseudonyms.for_dataset(root, is_new=not dataset.needs_key, write=write)
+    intake = _Intake(dataset, str(cohort), pseudonyms, replace_masks, keep_t2, adc_b_min, on_mask)
     outcomes = []
-    for number, found in enumerate(studies, start=1):
+    for number, found in enumerate(source.studies, start=1):
         try:
-            outcomes.append(intake.take(found))
+            outcome = intake.take(found)
         except UserError as error:
-            outcomes.append(Outcome(found, "failed", error=str(error)))
-        on_study(number, len(studies))
-    for reason in matches.unused:
-        on_unused(reason)
-    if root in new and not dataset.cases():
+            outcome = Outcome(found.name, "failed", split=found.split, error=str(error))
+        outcomes.append(outcome.renamed(source.told))
+        on_study(number, len(source.studies))
+    if write and root in new and not dataset.cases():
         _remove(new)
-    if link:
-        write_linkage(link, [(outcome.case, outcome.found) for outcome in outcomes if outcome.case])
+    if link and write:
+        pairs = zip(outcomes, source.studies, strict=True)
+        write_linkage(link, [(one.case, found) for one, found in pairs if one.case])
     return outcomes
-
-
-def _several_dates(studies: Sequence[FoundStudy]) -> frozenset[str]:
-    """Patients who were examined on more than one date."""
-    dates: dict[str, set[str]] = defaultdict(set)
-    for found in studies:
-        dates[found.patient].add(found.day)
-    return frozenset(patient for patient, days in dates.items() if len(days) > 1)
 
 
 def _remove(paths: Sequence[Path]) -> None:
@@ -190,7 +150,7 @@ def _remove(paths: Sequence[Path]) -> None:
         if path.is_dir():
             shutil.rmtree(path)
         else:
-            path.unlink()
+            path.unlink(missing_ok=True)
 
 
 @dataclass(frozen=True)
@@ -200,63 +160,139 @@ class _Intake:
     dataset: Dataset
     cohort: str
     pseudonyms: Pseudonyms
-    matches: Matches
-    register: bool
-    reading: Reading
-    several_dates: frozenset[str]
-    on_mask: Callable[[CaseId, DwiStudy, Arrived], None]
+    replace_masks: bool
+    keep_t2: bool
+    adc_b_min: float
+    on_mask: OnMask
 
-    def take(self, found: FoundStudy) -> Outcome:
-        key = self.pseudonyms.of(found.series_uids)
-        annotation = self.matches.of(found)
-        present = self.dataset.find(key)
-        if present and (annotation is None or self.dataset.has_mask(present)):
-            return Outcome(found, "present", present)
-        study = self.dataset.load_study(present) if present else load_study(found.used, self.reading)
-        arrived = arrive(annotation, found, study, with_registration=self.register) if annotation else None
-        mask, sidecar = (arrived.mask, arrived.sidecar) if arrived else (None, {})
-        if present and mask:
-            self.dataset.add_mask(present, mask, sidecar)
+    def take(self, found: Incoming) -> Outcome:
+        """Take a study; raises UserError where it cannot enter."""
+        annotation = found.annotation
+        if found.identifier and annotation is None and (case := self._known(found.identifier)):
+            return Outcome(found.name, "present", case, split=found.split, notes=found.notes)
+        self._refuse_parts(found)
+        study = replace(found.load(), adc_b_min=self.adc_b_min)
+        study.fit()  # refuses what no command could use
+        arrived = found.arrived(study)
+        refuse_errors(study_problems(study))
+        if arrived:
+            refuse_errors(mask_problems(arrived.mask, study))
+        clinical = annotation.clinical if annotation else {}
+        kept = {name: text for name, text in clinical.items() if not may_identify(name)}
+        told = [
+            f"column {name!r} is not kept: it may tell who that is" for name in clinical if name not in kept
+        ]
+        identifier = found.identifier or content_of(study)
+        if present := self._known(identifier):
+            self.dataset.update_participant(present.participant, kept)
+            return self._again(found, present, study, arrived)
+        t2, passed_over = found.t2(study, arrived) if self.keep_t2 else (None, ())
         participant = Participant(
-            participant_id="",
-            cohort=self.cohort,
-            source="dicom",
+            "",
+            self.cohort,
+            split=found.split,
+            source=found.kind,
             source_key=self.pseudonyms.of(found.patient),
         )
-        new = NewCase(
-            study,
-            participant,
-            key,
-            mask,
-            sidecar,
-            examination_key=self.pseudonyms.of(found.study_uid),
-            visit=self._visit(found),
-            with_adc=True,
+        known = self.dataset.find_participant(participant.source_key)
+        if known:
+            _require_same_split(found, known)
+        new = updated(known or participant, kept)
+        case = self.dataset.add(
+            NewCase(
+                study,
+                participant if known else new,
+                self.pseudonyms.of(identifier),
+                arrived.mask if arrived else None,
+                arrived.sidecar if arrived else {},
+                examination_key=self.pseudonyms.of(found.examination) if found.examination else "",
+                visit=self._visit(found),
+                with_adc=True,
+                t2=t2,
+            )
         )
-        case = present or self.dataset.add(new)
+        self.dataset.update_participant(case.participant, kept)
+        told += [f"no T2 of {what}" for what in passed_over] + ["T2 kept"] * (t2 is not None)
+        return self._outcome(found, "added", case, study, arrived, *told)
+
+    def _again(self, found: Incoming, case: CaseId, study: DwiStudy, arrived: Arrived | None) -> Outcome:
+        """A study that is in the dataset, perhaps with a mask that is not."""
+        if arrived is None:
+            return Outcome(found.name, "present", case, split=found.split, notes=found.notes)
+        if not self.dataset.has_mask(case):
+            self.dataset.add_mask(case, arrived.mask, arrived.sidecar)
+            return self._outcome(found, "mask added", case, study, arrived)
+        if self.dataset.same_mask(case, arrived.mask):
+            return Outcome(found.name, "present", case, split=found.split, notes=found.notes)
+        if self.replace_masks:
+            self.dataset.replace_mask(case, arrived.mask, arrived.sidecar)
+            return self._outcome(found, "mask replaced", case, study, arrived)
+        error = UserError(
+            f"its mask of {volume_ml(arrived.mask):.2f} mL differs from the dataset's of "
+            f"{volume_ml(self.dataset.load_mask(case)):.2f} mL, which stays.",
+            expected="the mask that the dataset has.",
+            fix="set replace_masks to take the new one; the old one is kept as a version.",
+        )
+        return Outcome(found.name, "differs", case, split=found.split, error=str(error))
+
+    def _outcome(
+        self, found: Incoming, status: Any, case: CaseId, study: DwiStudy, arrived: Arrived | None, *told: str
+    ) -> Outcome:
+        acquisition, annotation = study.acquisition, found.annotation
         if arrived:
             self.on_mask(case, study, arrived)
+        without_b = acquisition.get("b_values_left_out", {}).items()
+        derived = acquisition.get(DERIVED, {}).items()
         return Outcome(
-            found=found,
-            status="mask added" if present else "added",
+            study=found.name,
+            status=status,
             case=case,
             b_values=study.b_values,
-            b_value_source=str(study.acquisition.get("b_value_source")),
+            b_value_source=str(acquisition.get("b_value_source")),
+            scanner_adc=study.scanner_adc is not None,
             annotation=annotation.mask if annotation else None,
-            mask_ml=volume_ml(mask) if mask else None,
+            mask_ml=volume_ml(arrived.mask) if arrived else None,
             outside_ml=arrived.outside_ml if arrived else None,
             annotation_source=arrived.source if arrived else "",
             registration=arrived.registration if arrived else None,
-            left_out=_left_out(study.acquisition.get("b_values_left_out", {})),
+            split=found.split,
+            left_out=(*(f"b {float(b):g}: {reason}" for b, reason in without_b), *found.left_out),
+            notes=(
+                *found.notes,
+                *(f"b {b} is derived: {how}" for b, how in derived),
+                *([f"scanner ADC left out: {reason}"] if (reason := acquisition.get(ADC_LEFT_OUT)) else []),
+                *(arrived.notes if arrived else ()),
+                *told,
+            ),
         )
 
-    def _visit(self, found: FoundStudy) -> Visit:
+    def _known(self, identifier: str) -> CaseId | None:
+        return self.dataset.find(self.pseudonyms.of(identifier))
+
+    def _refuse_parts(self, found: Incoming) -> None:
+        """Tell a dataset that holds pieces of this study as studies, as earlier versions made them."""
+        if cases := [str(case) for part in found.parts if (case := self._known(part))]:
+            raise UserError(
+                f"Of this study the dataset holds {len(cases)} parts as cases of their own: "
+                f"{', '.join(cases[:5])}{' …' if len(cases) > 5 else '.'}",
+                expected="the study as one case: its series are one acquisition.",
+                fix="remove these patients from the dataset, then ingest again.",
+            )
+
+    def _visit(self, found: Incoming) -> Visit | None:
+        if not found.day:
+            return None
         return Visit(
             key=self.pseudonyms.of(f"{found.patient} {found.day}"),
             date=str(self.pseudonyms.shifted(found.date, found.patient) or MISSING),
-            one_of_several=found.patient in self.several_dates,
+            one_of_several=found.one_of_several_days,
         )
 
 
-def _left_out(reasons: Mapping[float, str] | Mapping[str, str]) -> tuple[str, ...]:
-    return tuple(f"b {float(b):g}: {reason}" for b, reason in reasons.items())
+def _require_same_split(found: Incoming, known: Participant) -> None:
+    if found.split not in (MISSING, known.split):
+        raise UserError(
+            f"This is a {found.split} case of {known.participant_id}, who is in {known.split} already.",
+            expected="every patient in one split.",
+            fix="move the case to the patient's other cases in the source, or leave it out.",
+        )

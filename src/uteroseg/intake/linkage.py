@@ -8,9 +8,9 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from uteroseg.dataset.layout import CaseId
-from uteroseg.dicom.studies import FoundStudy
 from uteroseg.errors import UserError
 from uteroseg.files import write_text
+from uteroseg.intake.study import Incoming
 
 COLUMNS = ("case", "patient_id", "study_date", "study_uid", "series_uids")
 
@@ -27,16 +27,17 @@ def require_outside(table: Path, root: Path) -> None:
         raise UserError(
             f"{table} lies inside the dataset.",
             expected="a file elsewhere: it tells who the patients are, and the dataset must not.",
-            fix="name a file outside the dataset with --link.",
+            fix="name a file outside the dataset with link.",
         )
     _read(table)
 
 
-def write_linkage(table: Path, linked: Iterable[tuple[CaseId, FoundStudy]]) -> None:
+def write_linkage(table: Path, linked: Iterable[tuple[CaseId, Incoming]]) -> None:
     """Add cases to the table, unless they are in it; readable by the owner alone."""
     rows = _read(table)
     for case, found in linked:
-        rows[str(case)] = [str(case), found.patient_id, found.date, found.study_uid, found.series_uids]
+        told = (found.patient, found.date, found.examination, found.identifier or found.name)
+        rows[str(case)] = [str(case), *told]
     text = io.StringIO()
     csv.writer(text, lineterminator="\n").writerows([COLUMNS, *(rows[case] for case in sorted(rows))])
     write_text(table, text.getvalue(), private=True)
@@ -60,5 +61,5 @@ def _no_table(table: Path, found: str) -> UserError:
     return UserError(
         f"{table} is no linking table ({found}).",
         expected=f"a new file, or one with the columns {','.join(COLUMNS)}.",
-        fix="name another file with --link.",
+        fix="name another file with link.",
     )

@@ -1,31 +1,33 @@
-"""Find diffusion studies in a folder of NIfTI images, each with its ``.bval`` (dcm2niix, BIDS)."""
+"""Take diffusion studies from image files: NIfTI with ``.bval`` (dcm2niix, BIDS), ADC maps with a high b."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
-from functools import partial
-from pathlib import Path
-from typing import Any
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path, PurePosixPath
 
 from uteroseg.annotations.arrive import Arrived
-from uteroseg.annotations.file import read_annotation
 from uteroseg.annotations.table import Annotation, Row
-from uteroseg.dataset.study_files import read_study
 from uteroseg.dicom.acquisition import acquisition_of_sidecar
+from uteroseg.dicom.choices import Reading
 from uteroseg.errors import UserError
-from uteroseg.imaging.measure import volume_ml
-from uteroseg.imaging.resample import resample_mask, volume_outside_ml
-from uteroseg.imaging.study import DwiStudy, Mask
-from uteroseg.intake.study import FileStudy, require_usable
+from uteroseg.imaging.study import ADC_LEFT_OUT, DERIVED, DwiStudy, Volume
+from uteroseg.intake.images import ImageStudy, find_images, load_images, read_any
+from uteroseg.intake.study import Incoming, require_usable
 
-_ENDINGS = (".nii.gz", ".nii")
-_NOT_IMAGES = ("derivatives", "sourcedata")
-"""Folders of BIDS that hold something else."""
+_PICAI = re.compile(r"(\d{5})_(\d{7})")
+"""PI-CAI's names: patient and examination."""
 
 
-def find_nifti(source: Path, rows: Sequence[Row] = ()) -> list[FileStudy]:
-    """Find the studies below a folder: every NIfTI image that has a ``.bval``.
+def find_nifti(
+    source: Path,
+    rows: Sequence[Row] = (),
+    *,
+    origin: str,
+    reading: Reading,
+) -> list[NiftiStudy]:
+    """Find the studies below a folder: NIfTI images with ``.bval``, ADC maps with an image of high b.
 
     The first folder below the source names the patient, or the file where it lies in none; a folder
     ``ses-…`` names the date.
@@ -35,81 +37,116 @@ def find_nifti(source: Path, rows: Sequence[Row] = ()) -> list[FileStudy]:
     source : Path
     rows : sequence of Row
         Masks, by the image's path or folder below the source.
+    origin : str
+        Name of the source: patients of the same name in another source are others.
+    reading : Reading
+        Its ``b_values`` are one number, s/mm²: that of images of high b of which no file says it.
 
     Raises
     ------
     UserError
-        If there is no such image, or a row names none or several, or two rows name the same.
+        If there is no such image, ``b_values`` serve none, or a row names none or several, or two rows name
+        the same.
     """
-    images = [_image_of(bval) for bval in sorted(source.rglob("*.bval")) if _is_data(bval, source)]
-    if not images:
+    studies = find_images(source)
+    if not studies:
         raise UserError(
-            f"{source} holds no NIfTI image with a .bval file.",
-            expected="images such as patient7/dwi.nii.gz, each with patient7/dwi.bval.",
+            f"{source} holds no NIfTI image with a .bval file, and no ADC map with an image of high b.",
+            expected="images such as patient7/dwi.nii.gz, each with patient7/dwi.bval, "
+            "or patient7_adc.mha with patient7_hbv.mha.",
             fix="write the .bval files from the scanner's protocol, one b-value (s/mm²) for each volume.",
         )
-    masks = _by_image(rows, images, source)
-    return [_study(image, source, masks.get(image)) for image in images]
+    if reading.b_values and not any(one.is_pair for one in studies):
+        raise UserError(
+            f"b_values are given, and every image below {source} has its own.",
+            expected="b_values for an image of high b beside an ADC map alone.",
+            fix="leave out b_values, and correct the .bval files where they are wrong.",
+        )
+    masks = _by_image(rows, studies, source)
+    return [_study(one, masks.get(one), origin, reading) for one in studies]
 
 
-def _study(image: Path, source: Path, annotation: Annotation | None) -> FileStudy:
-    name = _without_ending(image.relative_to(source))
-    folders = name.parts[:-1]
-    return FileStudy(
-        name=name.as_posix(),
-        patient=folders[0] if folders else name.name.removesuffix("_dwi"),
-        load=partial(_load, image),
-        load_mask=partial(_load_mask, annotation) if annotation else None,
-        session=next((folder for folder in folders if folder.startswith("ses-")), ""),
+@dataclass(frozen=True, eq=False, kw_only=True)
+class NiftiStudy(Incoming):
+    """The image files of one study.
+
+    Parameters
+    ----------
+    images : ImageStudy
+    row : Row, optional
+        What the annotation table says of it.
+    b_values : tuple of float
+        As of `find_nifti`.
+    """
+
+    images: ImageStudy
+    row: Row | None = None
+    b_values: tuple[float, ...] = ()
+
+    def load(self) -> DwiStudy:
+        """Read its images; of a sidecar, what tells nobody."""
+        study = load_images(self.images, self.b_values, form=self.form)
+        require_usable(
+            study.b_values,
+            where=str(self.images.image),
+            fix="add the images of the other b-values, or the ADC map, or leave this one out.",
+        )
+        ours = {
+            name: study.acquisition[name] for name in (DERIVED, ADC_LEFT_OUT) if name in study.acquisition
+        }
+        source = study.acquisition["b_value_source"] if self.images.is_pair else ".bval file"
+        known = acquisition_of_sidecar(study.acquisition)
+        return replace(study, acquisition={**known, "b_value_source": source, **ours}, adc_b_min=0.0)
+
+    @property
+    def annotation(self) -> Annotation | None:
+        """What the table says of its mask."""
+        return self.row
+
+    def t2(self, study: DwiStudy, arrived: Arrived | None) -> tuple[Volume | None, tuple[str, ...]]:
+        """The image of the same name that ends in t2w."""
+        if self.images.t2 is None:
+            return None, ()
+        try:
+            image, geometry = read_any(self.images.t2, self.form)
+            if image.ndim == 3:
+                return Volume(image, geometry), ()
+            return None, (f"its T2 is left out: it holds {len(image)} volumes",)
+        except UserError as error:
+            return None, (f"its T2 is left out: {error.found}",)
+
+
+def _study(found: ImageStudy, row: Row | None, origin: str, reading: Reading) -> NiftiStudy:
+    *folders, name = PurePosixPath(found.name).parts
+    session = next((folder for folder in folders if folder.startswith("ses-")), "")
+    patient = name.removesuffix("_dwi")
+    if picai := _PICAI.fullmatch(name) if found.is_pair else None:
+        patient, session = picai[1], session or picai[2]
+    return NiftiStudy(
+        name=found.name,
+        kind="nifti",
+        patient=f"{origin} {folders[0] if folders else patient}",
+        day=session,
+        one_of_several_days=True,
+        left_out=found.left_out,
+        images=found,
+        row=row,
+        b_values=reading.b_values,
+        form=reading.nifti_form,
     )
 
 
-def _load(image: Path) -> DwiStudy:
-    study = read_study(image)
-    require_usable(
-        study.b_values, where=str(image), fix="add the images of the other b-values, or leave this one out."
-    )
-    known = acquisition_of_sidecar(study.acquisition)
-    return replace(study, acquisition={**known, "b_value_source": ".bval file"}, adc_b_min=0.0)
-
-
-def _load_mask(annotation: Annotation, study: DwiStudy) -> tuple[Mask, Mapping[str, Any]]:
-    """The annotation on the study's grid, with its sidecar."""
-    drawn = read_annotation(annotation.mask, choice=annotation.choice)
-    arrived = Arrived(
-        resample_mask(drawn, study.geometry),
-        "another grid" if drawn.geometry.difference(study.geometry) else "DWI",
-        drawn_ml=volume_ml(drawn),
-        outside_ml=volume_outside_ml(drawn, study.geometry),
-    )
-    return arrived.mask, arrived.sidecar
-
-
-def _by_image(rows: Sequence[Row], images: Sequence[Path], source: Path) -> dict[Path, Annotation]:
-    found: dict[Path, Annotation] = {}
+def _by_image(rows: Sequence[Row], studies: Sequence[ImageStudy], source: Path) -> dict[ImageStudy, Row]:
+    found: dict[ImageStudy, Row] = {}
     for row in rows:
         wanted = source / row.study
-        named = [i for i in images if wanted in (i, _without_ending(i), *i.parents) and wanted != source]
+        named = [one for one in studies if wanted in (*one.paths, *one.image.parents) and wanted != source]
         if len(named) != 1 or named[0] in found:
             problem = "the same image as another row" if len(named) == 1 else f"{len(named)} images"
             raise UserError(
                 f"The row of the annotation table with study {row.study!r} names {problem} below {source}.",
                 expected="for each row an image of its own, such as patient7/dwi.nii.gz, or its folder.",
-                fix="correct the column 'study'; 'uteroseg ingest --dry-run' lists what was found.",
+                fix="correct the column 'study'; a dry run lists what was found.",
             )
-        found[named[0]] = row.annotation
+        found[named[0]] = row
     return found
-
-
-def _is_data(path: Path, source: Path) -> bool:
-    parts = path.relative_to(source).parts
-    return not any(part.startswith(".") or part in _NOT_IMAGES for part in parts)
-
-
-def _image_of(bval: Path) -> Path:
-    images = [bval.with_suffix(ending) for ending in _ENDINGS]
-    return next((image for image in images if image.is_file()), images[0])
-
-
-def _without_ending(image: Path) -> Path:
-    return image.with_name(image.name.removesuffix(".gz").removesuffix(".nii"))

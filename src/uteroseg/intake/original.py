@@ -8,9 +8,10 @@ from pathlib import Path
 from uteroseg.dataset.layout import CaseId
 from uteroseg.dataset.store import Dataset
 from uteroseg.errors import UserError
-from uteroseg.files import read_json, staged_folder
+from uteroseg.files import require_new, staged_folder
 from uteroseg.imaging.nifti import read_mask
-from uteroseg.intake.nnunet import DESCRIPTION
+from uteroseg.intake.nnunet import read_description
+from uteroseg.intake.outcome import Outcome
 
 ORIGINAL = "uteroseg"
 """The folder, beside nnU-Net's own, that holds the dataset as it was; ``dataset.json`` names it too."""
@@ -25,7 +26,7 @@ def original_in(source: Path) -> Dataset | None:
         If the folder was exported and the dataset is gone: the channels are derived and do not tell what was
         measured. If labels are not the dataset's masks.
     """
-    if read_json(source / DESCRIPTION).get("original") != ORIGINAL:
+    if read_description(source).get("original") != ORIGINAL:
         return None
     if not (source / ORIGINAL).is_dir():
         raise UserError(
@@ -45,10 +46,26 @@ def original_in(source: Path) -> Dataset | None:
     return dataset
 
 
-def copy_dataset(dataset: Dataset, root: Path) -> None:
-    """Copy a dataset byte for byte to a new or empty folder, whole or not at all."""
-    with staged_folder(root) as stage:
-        shutil.copytree(dataset.root, stage, dirs_exist_ok=True, copy_function=shutil.copyfile)
+def copy_dataset(dataset: Dataset, root: Path, cohort: str | None, *, write: bool) -> list[Outcome]:
+    """Copy a dataset byte for byte to a new or empty folder, whole or not at all.
+
+    Raises
+    ------
+    UserError
+        If a cohort is named, since every patient keeps their own, or the folder holds something.
+    """
+    if cohort is not None:
+        raise UserError(
+            f"This export holds the dataset that it was made from, with the cohorts "
+            f"{', '.join(dataset.cohorts())}.",
+            expected="no cohort: every patient keeps their own.",
+            fix="leave out cohort.",
+        )
+    require_new(root)
+    if write:
+        with staged_folder(root) as stage:
+            shutil.copytree(dataset.root, stage, dirs_exist_ok=True, copy_function=shutil.copyfile)
+    return [Outcome(str(case), "added", case, notes=("as it was exported",)) for case in dataset.cases()]
 
 
 def _same_label(source: Path, dataset: Dataset, case: CaseId) -> bool:

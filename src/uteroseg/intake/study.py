@@ -1,45 +1,105 @@
-"""A study in files of another program, not read yet."""
+"""What comes in: a study of whatever files, read when its turn comes."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import hashlib
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING
+
+import numpy as np
 
 from uteroseg.dataset.participants import MISSING
 from uteroseg.errors import UserError
-from uteroseg.imaging.study import DwiStudy, Mask
+from uteroseg.imaging.study import DERIVED, DwiStudy, Volume
 
-LoadMask = Callable[[DwiStudy], tuple[Mask, Mapping[str, Any]]]
+if TYPE_CHECKING:
+    from uteroseg.annotations.arrive import Arrived
+    from uteroseg.annotations.table import Annotation
+    from uteroseg.imaging.nifti import Form
 
 
-@dataclass(frozen=True)
-class FileStudy:
-    """A study to take into a dataset.
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Incoming(ABC):
+    """A study that comes in.
+
+    What tells patient, visit and study apart is hashed with the dataset's key before it is written.
 
     Parameters
     ----------
     name : str
         What its files are called, for messages.
+    kind : str
+        Of its source, as in participants.tsv.
     patient : str
-        Tells the patient among those of the same source.
-    load : callable
-    load_mask : callable, optional
-        Gives the tumour on the study's grid and the fields of the mask's sidecar.
+        Tells the patient.
+    day : str
+        Tells the date among the patient's; empty where the files know of none.
+    one_of_several_days : bool
+        Whether the patient is known to have come on other dates too.
+    date : str
+        As DICOM writes it; empty where it is unknown.
+    identifier : str
+        Tells the study; empty where its voxels do.
+    examination : str
+        Tells the examination that it belongs to.
+    parts : tuple of str
+        Identifiers under which earlier versions took pieces of it for studies.
     split : {"train", "test", "n/a"}
-    session : str
-        Tells the date among the patient's, where the files say that there are several.
     left_out : tuple of str
         Images beside it that are not taken.
+    notes : tuple of str
+        What else is to be said of it.
+    form : {"qform", "sform"}, optional
+        Which of the two places in a NIfTI header counts, where they differ.
     """
 
     name: str
+    kind: str
     patient: str
-    load: Callable[[], DwiStudy]
-    load_mask: LoadMask | None = None
+    day: str = ""
+    one_of_several_days: bool = False
+    date: str = ""
+    identifier: str = ""
+    examination: str = ""
+    parts: tuple[str, ...] = ()
     split: str = MISSING
-    session: str = ""
     left_out: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    form: Form | None = None
+
+    @abstractmethod
+    def load(self) -> DwiStudy:
+        """Read its images; raises UserError where that is not possible."""
+
+    @property
+    def annotation(self) -> Annotation | None:
+        """The file with its mask, if there is one; raises UserError where it cannot be told which."""
+        return None
+
+    def arrived(self, study: DwiStudy) -> Arrived | None:
+        """Its mask on the grid of its images, if it has an annotation; raises UserError as `arrive` does."""
+        if (annotation := self.annotation) is None:
+            return None
+        from uteroseg.annotations.arrive import arrive  # scipy, which it needs, takes a tenth of a second
+
+        return arrive(annotation, study, nifti_form=self.form)
+
+    def t2(self, study: DwiStudy, arrived: Arrived | None) -> tuple[Volume | None, tuple[str, ...]]:
+        """The T2 of its examination, if it has one, and what was passed over on the way to it."""
+        return None, ()
+
+
+def content_of(study: DwiStudy) -> str:
+    """Tells a study by its voxels, however its files are called or packed; by what was measured of them."""
+    derived = study.acquisition.get(DERIVED, {})
+    measured = [i for i, b in enumerate(study.b_values) if f"{b:g}" not in derived]
+    digest = hashlib.sha256(np.ascontiguousarray(study.signal[measured], np.float32).tobytes())
+    if derived and study.scanner_adc is not None:
+        digest.update(np.ascontiguousarray(study.scanner_adc, np.float32).tobytes())
+    digest.update(np.asarray(study.b_values, np.float64).tobytes())
+    return digest.hexdigest()
 
 
 def require_usable(b_values: Sequence[float], *, where: str, fix: str) -> None:

@@ -8,14 +8,17 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from uteroseg.annotations.regions import Choice
+from uteroseg.dataset.layout import CaseId
 from uteroseg.dicom.choices import Reading
 from uteroseg.errors import UserError
 from uteroseg.files import read_json, write_json
-from uteroseg.intake.ingest import Outcome, ingest
+from uteroseg.intake.ingest import take_in
+from uteroseg.intake.outcome import Outcome
 from uteroseg.intake.public.collections import Collection
 from uteroseg.intake.public.download import ENDPOINT, download_series
 from uteroseg.intake.public.index import IndexedSeries
 from uteroseg.intake.public.selection import Selection, WantedStudy
+from uteroseg.intake.source import open_source
 
 _INCOMING = ".incoming"
 
@@ -93,18 +96,18 @@ def get(
     unused: list[UserError] = []
     for b_values, studies in _by_b_values(here).items():
         part = _part(folder, studies[0])
-        outcomes += ingest(
+        with open_source(
             part,
-            root,
-            cohort=rule.cohort,
             annotations=part if rule.contours else None,
             choice=Choice(colour=rule.roi_colour),
             reading=Reading(b_values),
-            on_study=on_study,
-            on_unused=unused.append,
-        )
+        ) as source:
+            taken = take_in(source, root, cohort=rule.cohort, on_study=on_study)
+        cases = {found.examination: one.case for found, one in zip(source.studies, taken, strict=True)}
+        _record_drawn_on(root, cases, studies)
+        outcomes += taken
+        unused += source.unused
     if root.is_dir():
-        _record_drawn_on(root, outcomes, here)
         _credit(root, [w.series for study in here for w in study.series], citations)
     return Got(tuple(outcomes), tuple(failed), tuple(unused))
 
@@ -156,14 +159,13 @@ def _short(uid: str) -> str:
     return uid[-16:]
 
 
-def _record_drawn_on(root: Path, outcomes: Sequence[Outcome], studies: Sequence[WantedStudy]) -> None:
+def _record_drawn_on(root: Path, cases: Mapping[str, CaseId | None], studies: Sequence[WantedStudy]) -> None:
     """Write beside each mask which series it was drawn on, as the index describes it."""
-    drawn_on = {study.uid: study.drawn_on for study in studies}
-    for outcome in outcomes:
-        path = root / outcome.case.annotation("json") if outcome.case else None
-        drawn = drawn_on.get(outcome.found.study_uid)
-        if path and drawn and path.is_file():
-            write_json(path, {**read_json(path), "drawn_on": drawn})
+    for study in studies:
+        case = cases.get(study.uid)
+        path = root / case.annotation("json") if case and study.drawn_on else None
+        if path and path.is_file():
+            write_json(path, {**read_json(path), "drawn_on": study.drawn_on})
 
 
 def _credit(root: Path, series: Sequence[IndexedSeries], citations: Mapping[str, str]) -> None:

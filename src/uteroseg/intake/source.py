@@ -1,0 +1,175 @@
+"""Open a source, whatever it is: which studies it holds, and what else was found there."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from uteroseg.annotations.regions import Choice
+from uteroseg.dataset.skeleton import made_by_uteroseg
+from uteroseg.dataset.store import Dataset
+from uteroseg.dicom.archive import unpacked
+from uteroseg.dicom.choices import Reading
+from uteroseg.errors import UserError
+from uteroseg.files import files_below
+from uteroseg.intake.images import find_images
+from uteroseg.intake.study import Incoming
+
+if TYPE_CHECKING:
+    from uteroseg.dicom.scan import Scan
+
+Kind = Literal["dicom", "nifti", "nnunet"]
+
+
+@dataclass(frozen=True)
+class Source:
+    """What a source holds.
+
+    Parameters
+    ----------
+    studies : sequence of Incoming
+    unused : tuple of UserError
+        Why annotation files belong to none of them.
+    scan : Scan, optional
+        All that was found in scanner files.
+    original : Dataset, optional
+        The dataset that was exported to what this is.
+    told : callable
+        Gives a text that names files of an archive the names that they have in it.
+    """
+
+    studies: Sequence[Incoming] = ()
+    unused: tuple[UserError, ...] = ()
+    scan: Scan | None = None
+    original: Dataset | None = None
+    told: Callable[[str], str] = str
+
+
+@contextmanager
+def open_source(
+    path: Path,
+    *,
+    annotations: Path | None = None,
+    choice: Choice | None = None,
+    register: bool = False,
+    reading: Reading | None = None,
+    label: str | None = None,
+) -> Iterator[Source]:
+    """Open a source for as long as its studies are read.
+
+    Parameters
+    ----------
+    path : Path
+        A folder or zip archive: scanner files; NIfTI or MetaImage; a raw dataset of nnU-Net or the Decathlon.
+    annotations : Path, optional
+        A table ``study,mask,label``; for DICOM also a file or folder of SEG and RTSTRUCT, which say
+        themselves which study they belong to.
+    choice : Choice, optional
+        Which region of an annotation is the tumour, unless the table says it.
+    register : bool
+        DICOM: find how the patient moved between the series that was drawn on and the study.
+    reading : Reading, optional
+        How studies are read, where their files leave a choice.
+    label : str, optional
+        nnU-Net, Decathlon: the tumour's name in ``labels``, where there are several.
+
+    Raises
+    ------
+    UserError
+        If there is nothing to take, a table is wrong, or something is asked for that such files cannot give.
+    """
+    reading, choice = reading or Reading(), choice or Choice()
+    with unpacked(path) as archive:
+        folder = archive.folder
+        kind = kind_of(folder)
+        _require_fitting(kind, path, annotations, register, reading, label)
+        origin = path.resolve().name.removesuffix(".zip" if path.is_file() else "")
+        if kind == "dicom":
+            from uteroseg.intake.dicom import find_dicom
+
+            studies, unused, scan = find_dicom(
+                folder,
+                annotations=annotations,
+                choice=choice,
+                reading=reading,
+                register=register,
+            )
+            yield Source(studies, tuple(map(archive.error_told, unused)), scan, told=archive.told)
+        elif kind == "nifti":
+            from uteroseg.annotations.table import read_table
+            from uteroseg.intake.nifti import find_nifti
+
+            rows = read_table(annotations, choice) if annotations else []
+            yield Source(find_nifti(folder, rows, origin=origin, reading=reading), told=archive.told)
+        else:
+            from uteroseg.intake.nnunet import find_nnunet
+            from uteroseg.intake.original import original_in
+
+            if original := original_in(folder):
+                yield Source(original=original)
+                return
+            cases = find_nnunet(folder, origin=origin, label=label, form=reading.nifti_form)
+            yield Source(cases, told=archive.told)
+
+
+def kind_of(source: Path) -> Kind:
+    """What a source holds, from the names of its files.
+
+    Raises
+    ------
+    UserError
+        If it holds scanner files beside images of other programs, or is a dataset of ours.
+    """
+    if source.is_dir() and made_by_uteroseg(source):
+        raise UserError(
+            f"{source} is a dataset of uteroseg already.",
+            expected="images that are not in a dataset yet.",
+            fix="use it as it is, or copy the folder and its key.",
+        )
+    if (source / "dataset.json").is_file():
+        from uteroseg.intake.nnunet import is_nnunet
+
+        if is_nnunet(source):
+            return "nnunet"
+    if not source.is_dir() or not find_images(source):
+        return "dicom"
+    if any(path.suffix.lower() == ".dcm" for path in files_below(source)):
+        raise UserError(
+            f"{source} holds both scanner files (.dcm) and images of other programs.",
+            expected="one of the two.",
+            fix="name the folder of the scanner files, which tell more.",
+        )
+    return "nifti"
+
+
+def _require_fitting(
+    kind: Kind,
+    path: Path,
+    annotations: Path | None,
+    register: bool,
+    reading: Reading,
+    label: str | None,
+) -> None:
+    """Refuse what was asked for and would be passed over."""
+    asked = {
+        "annotations": annotations is not None and kind == "nnunet",
+        "register": register and kind != "dicom",
+        "drop_incomplete": reading.drop_incomplete and kind != "dicom",
+        "align": reading.align and kind != "dicom",
+        "b_values": bool(reading.b_values) and kind == "nnunet",
+        "label": label is not None and kind != "nnunet",
+    }
+    if spare := [name for name, is_spare in asked.items() if is_spare]:
+        what = {
+            "dicom": "scanner files",
+            "nifti": "NIfTI images",
+            "nnunet": "data of nnU-Net or the Decathlon",
+        }
+        raise UserError(
+            f"{path} holds {what[kind]}, and for these {', '.join(spare)} means nothing.",
+            expected="what such files leave open.",
+            fix=f"leave out {', '.join(spare)}.",
+        )
