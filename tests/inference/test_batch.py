@@ -1,10 +1,11 @@
 import csv
 import json
-import shutil
+import os
 import subprocess
 import sys
+from contextlib import contextmanager
+from dataclasses import replace
 
-import highdicom
 import numpy as np
 import pydicom
 import pytest
@@ -12,7 +13,9 @@ import SimpleITK as sitk
 from PIL import Image
 
 from tests import tiny
+from tests.dicom.readers import by_highdicom, dciodvfy_errors
 from tests.grids import grid
+from tests.test_meanwhile import die, nothing
 from uteroseg.dataset.study_files import write_study
 from uteroseg.dicom.assemble import load_study
 from uteroseg.dicom.scan import scan_folder
@@ -20,6 +23,7 @@ from uteroseg.dicom.studies import find_studies
 from uteroseg.errors import UserError
 from uteroseg.imaging.nifti import read_mask
 from uteroseg.inference.batch import predict_all
+from uteroseg.meanwhile import afterwards, second_process
 from uteroseg.phantom.dicom_files import write_dicom
 
 
@@ -31,19 +35,6 @@ def scanned(tmp_path):
     return tmp_path / "scan"
 
 
-def seg_volume(path, geometry):
-    """The SEG's voxels on a study's grid, through highdicom's own volume and patient coordinates."""
-    seg = highdicom.seg.segread(path)
-    volume = seg.get_volume(segment_numbers=[1], combine_segments=False, dtype=np.uint8)
-    data = volume.array[..., 0] if volume.array.ndim == 4 else volume.array
-    on_grid = np.zeros(geometry.shape, bool)
-    points = np.argwhere(data > 0) @ volume.affine[:3, :3].T + volume.affine[:3, 3]
-    index = geometry.to_index(points)
-    assert abs(index - index.round()).max(initial=0) < 1e-3
-    on_grid[tuple(index.round().astype(int).T)] = True
-    return on_grid
-
-
 def test_a_dicom_study_gives_every_output_on_its_own_grid(scanned, tiny_model, tmp_path):
     findings, card = predict_all(scanned, tiny_model, tmp_path / "out")
     folder = tmp_path / "out" / findings[0].case
@@ -53,7 +44,7 @@ def test_a_dicom_study_gives_every_output_on_its_own_grid(scanned, tiny_model, t
     mask = read_mask(folder / "mask.nii.gz")
     assert mask.geometry.difference(study.geometry, tolerance_mm=1e-2) is None
     assert mask.data.any()
-    np.testing.assert_array_equal(seg_volume(folder / "seg.dcm", study.geometry), mask.data)
+    np.testing.assert_array_equal(by_highdicom(folder / "seg.dcm", study.geometry), mask.data)
     result = json.loads((folder / "result.json").read_text())
     volume = mask.data.sum() * mask.geometry.voxel_volume_mm3 / 1000
     assert result["volume_ml"] == pytest.approx(volume, abs=2e-3)
@@ -122,7 +113,7 @@ def test_a_real_pelvic_study_gets_a_valid_dicom_seg(real_data, tiny_model, tmp_p
     study = load_study(find_studies(scan_folder(folder))[0].used)
     mask = read_mask(out / "mask.nii.gz")
     assert mask.geometry.difference(study.geometry, tolerance_mm=1e-2) is None
-    np.testing.assert_array_equal(seg_volume(out / "seg.dcm", study.geometry), mask.data)
+    np.testing.assert_array_equal(by_highdicom(out / "seg.dcm", study.geometry), mask.data)
     seg, source = pydicom.dcmread(out / "seg.dcm"), pydicom.dcmread(next((folder / "dwi").iterdir()))
     assert seg.StudyInstanceUID == source.StudyInstanceUID
     assert seg.FrameOfReferenceUID == source.FrameOfReferenceUID
@@ -131,9 +122,84 @@ def test_a_real_pelvic_study_gets_a_valid_dicom_seg(real_data, tiny_model, tmp_p
     other_plane = next(flag for flag in result["flags"] if flag["name"] == "other-plane")
     assert other_plane["why"] == "The study is axial; the model was trained on sagittal slices."
     assert "other-plane" in (tmp_path / "out" / "predictions.csv").read_text()
-    if shutil.which("dciodvfy"):
-        check = subprocess.run(["dciodvfy", out / "seg.dcm"], capture_output=True, text=True, check=False)
-        assert not [line for line in check.stderr.splitlines() if line.startswith("Error")]
+    assert dciodvfy_errors(out / "seg.dcm") == []
+
+
+def fail(*arguments, **options):
+    raise ZeroDivisionError("a bug")
+
+
+@contextmanager
+def killed(job):
+    """As a second process that is killed at its job."""
+    with second_process(nothing) as meanwhile, meanwhile(die) as outcome:
+        yield outcome
+
+
+@pytest.mark.parametrize(
+    ("broken", "meanwhile", "written", "why"),
+    [
+        ("uteroseg.dicom.seg.write_seg", afterwards, set(), "Unexpected ZeroDivisionError: a bug"),
+        ("uteroseg.dicom.sr.write_sr", afterwards, {"seg.dcm"}, "Unexpected ZeroDivisionError: a bug"),
+        ("uteroseg.inference.outputs._site", afterwards, set(), "Unexpected ZeroDivisionError: a bug"),
+        ("", killed, set(), "terminated abruptly"),
+    ],
+    ids=["no SEG", "no SR", "not begun", "killed"],
+)
+def test_an_optional_output_that_fails_is_told_and_costs_nothing_else(
+    broken, meanwhile, written, why, scanned, tiny_model, tmp_path, monkeypatch
+):
+    if broken:
+        monkeypatch.setattr(broken, fail)
+    out = tmp_path / "out"
+    (finding,), _ = predict_all(scanned, tiny_model, out, meanwhile=meanwhile)
+    folder = out / finding.case
+    assert {p.name for p in folder.iterdir()} == {"mask.nii.gz", "result.json", "overlay.png", *written}
+    assert finding.error == ""
+    assert set(finding.not_written) == {"seg.dcm", "sr.dcm"} - written
+    first = next(iter(finding.not_written))
+    assert why in finding.not_written[first]
+    assert "report on seg.dcm" in finding.not_written["sr.dcm"] or written
+    assert json.loads((folder / "result.json").read_text())["not_written"] == finding.not_written
+    with (out / "predictions.csv").open() as file:
+        (row,) = csv.DictReader(file)
+    assert (row["error"], f"{first}: {finding.not_written[first]}" in row["not_written"]) == ("", True)
+
+    monkeypatch.undo()
+    (again,), _ = predict_all(scanned, tiny_model, out)
+    assert again == finding
+
+
+def test_nothing_is_said_of_what_was_written(scanned, tiny_model, tmp_path):
+    (finding,), _ = predict_all(scanned, tiny_model, tmp_path / "out")
+    assert finding.not_written == {}
+    result = json.loads((tmp_path / "out" / finding.case / "result.json").read_text())
+    assert result["not_written"] == {}
+
+
+def test_how_a_study_was_read_is_told_where_it_was_made_of_others(tiny_model, tmp_path, monkeypatch):
+    study, _ = tiny.study(6)
+    write_study(tmp_path / "x_dwi.nii.gz", study, scanner_adc=tmp_path / "none.nii.gz", sidecar={})
+    made = replace(study, acquisition={"derived_images": {"b 0": "from the ADC"}})
+    monkeypatch.setattr("uteroseg.inference.inputs.load_images", lambda *found, **how: made)
+    predict_all(tmp_path / "x_dwi.nii.gz", tiny_model, tmp_path / "out")
+    result = json.loads((tmp_path / "out" / "x" / "result.json").read_text())
+    assert result["derived_images"] == {"b 0": "from the ADC"}
+    assert "scanner_adc_left_out" not in result
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="file names are text there")
+def test_names_that_are_not_text_cost_no_table(tiny_model, tmp_path):
+    root = tmp_path / os.fsdecode(b"M\xfcller")
+    write_dicom(tiny.study(5)[0], root / "scan", patient_id="p", seed=1)
+    out = tmp_path / os.fsdecode(b"out\xfc")
+    (finding,), _ = predict_all(root, tiny_model, out)
+    assert (finding.error, finding.not_written) == ("", {})
+    with (out / "predictions.csv").open() as file:
+        (row,) = csv.DictReader(file)
+    assert row["origin"].endswith("M\\udcfcller/scan")
+    (again,), _ = predict_all(root, tiny_model, out)  # settings.json names the same input
+    assert again == finding
 
 
 def test_one_bad_study_is_reported_and_the_others_go_on(tiny_model, tmp_path):
@@ -164,7 +230,7 @@ def test_what_cannot_be_predicted_is_refused_and_nothing_is_written(scanned, tin
 
 def test_one_b_value_only_is_refused(tiny_model, tmp_path):
     study, _ = tiny.study()
-    write_dicom(study, tmp_path / "scan", patient_id="p", seed=1)
+    write_dicom(study, tmp_path / "scan", patient_id="p", seed=1, adc=False)
     for path in (tmp_path / "scan").rglob("*.dcm"):
         if pydicom.dcmread(path, stop_before_pixels=True).get("DiffusionBValue") == 0:
             path.unlink()

@@ -5,6 +5,10 @@ import pytest
 
 from tests import tiny
 from tests.grids import grid
+from uteroseg.dataset.check.run import check_dataset
+from uteroseg.dataset.participants import Participant
+from uteroseg.dataset.store import Dataset, NewCase
+from uteroseg.imaging.derived import study_of_map
 from uteroseg.imaging.study import Mask
 from uteroseg.inference.flag import CERTAIN
 from uteroseg.inference.flags import quality_flags
@@ -164,3 +168,34 @@ def test_an_adc_that_no_tumour_has_is_implausible(card):
     signal = study.signal.copy()
     signal[1][mask.data] = study.signal[0][mask.data] * np.exp(-2.9)
     assert "2.9 10⁻³ mm²/s" in flagged(old, replace(study, signal=signal), mask)["implausible-adc"]
+
+
+@pytest.mark.parametrize(("adc", "plausible"), [(0.35, False), (0.45, True), (1.75, True), (1.9, False)])
+def test_check_and_flags_agree_on_the_adc_that_tumours_have(card, adc, plausible, tmp_path):
+    bare = card.model_copy(update={"training": card.training.model_copy(update={"seen": {}})})
+    study, mask = tiny.study(21)
+    signal = study.signal.copy()
+    signal[1][mask.data] = study.signal[0][mask.data] * np.exp(-adc)
+    study = replace(study, signal=signal)
+    who = Participant("", "uterine", source="virtual", source_key="p")
+    Dataset.open_or_create(tmp_path / "d").add(NewCase(study, who, "s", mask))
+    checked = {finding.check for finding in check_dataset(tmp_path / "d", workers=1).findings}
+    assert ("mask-adc" in checked) == ("implausible-adc" in flagged(bare, study, mask)) == (not plausible)
+
+
+def test_a_derived_image_is_a_flag_and_nothing_that_follows_from_it(card):
+    study, mask = tiny.study(21, b_values=(0.0, 1000.0), scanner_adc=True)
+    derived = study_of_map(study.signal[1], 1000.0, study.scanner_adc, study.geometry, {}, what="the two")
+    found = flagged(card, derived, mask)
+    assert set(found) <= {"derived-image", "other-adc", "implausible-signal"}
+    assert "The image at b 0 was not measured: it was computed from b 1000" in found["derived-image"]
+    statistics = describe_study(derived, derived.fit(), mask)
+    assert (statistics.snr, statistics.high_b_ratio) == (None, None)
+    assert set(summarise_seen([statistics])).isdisjoint({"snr", "high_b_ratio"})
+
+
+def test_a_derived_study_of_a_tumour_that_nothing_has_is_still_implausible(card):
+    study, mask = tiny.study(21, scanner_adc=True)
+    adc = np.where(mask.data, 2.6, study.scanner_adc).astype(np.float32)
+    derived = study_of_map(study.signal[1], 1000.0, adc, study.geometry, {}, what="the two")
+    assert "implausible-adc" in flagged(card, derived, mask)

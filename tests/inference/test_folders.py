@@ -1,12 +1,14 @@
 """What any folder of ours is."""
 
 import json
+from dataclasses import replace
 
 import pytest
 
 from tests import tiny
 from tests.model.test_spec import VERSION_1
 from tests.report.experiments import write_experiment
+from uteroseg.dataset.store import Dataset
 from uteroseg.errors import UserError
 from uteroseg.inference.folders import what_is
 from uteroseg.model.folder import CARD, ONNX, WEIGHTS
@@ -25,6 +27,27 @@ def test_a_dataset_tells_its_cohorts_splits_and_annotations(tiny_cohorts):
         "split test": 2,
     }
     assert found.details["b_values"] == {"0, 1000": 10}
+
+
+@pytest.mark.parametrize(
+    ("sources", "said"),
+    [
+        (("virtual", "virtual"), "2 cases of 2 virtual patients"),
+        (("dicom", "virtual"), "2 cases of 2 patients, 1 of them virtual"),
+        (("dicom", "nifti"), "2 cases of 2 patients"),
+    ],
+)
+def test_a_dataset_tells_how_many_patients_are_virtual_however_they_came(tmp_path, sources, said):
+    dataset = Dataset.open_or_create(tmp_path / "d")
+    for seed, source in enumerate(sources):
+        case = tiny.add(dataset, seed=seed)
+        person = dataset.participants[case.participant]
+        dataset.participants[case.participant] = replace(person, source=source, source_key=f"{seed:032x}")
+    dataset.save_participants()
+    found = what_is(dataset.root)
+    assert found.summary.endswith(said)
+    assert found.details["virtual_patients"] == sources.count("virtual")
+    assert found.details["with_t2"] == 0
 
 
 def test_predictions_tell_the_model_and_what_failed(tmp_path):

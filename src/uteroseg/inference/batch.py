@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ from uteroseg.dicom.archive import unpacked
 from uteroseg.dicom.choices import Reading
 from uteroseg.errors import UserError
 from uteroseg.files import read_json, require_new, staged_folder, write_json
+from uteroseg.inference.dicom_objects import reason
 from uteroseg.inference.inputs import StudyInput, find_inputs
 from uteroseg.inference.outputs import RESULT, Finding, Outputs, write_prediction, write_table
 from uteroseg.inference.predict import predict_study
@@ -66,13 +67,14 @@ def predict_all(
     if not (out / SETTINGS).is_file():
         require_new(out)
     engine = open_model(model)
-    with unpacked(path) as folder:
-        inputs = find_inputs(folder, reading, shown=path)
+    with unpacked(path) as archive:
+        inputs = find_inputs(archive.folder, reading, shown=path)
         _claim(out, path, engine, reading, outputs)
         findings: list[Finding] = []
         try:
             for source in inputs:
-                findings.append(predict_one(source, engine, out, outputs, meanwhile))
+                finding = predict_one(source, engine, out, outputs, meanwhile)
+                findings.append(replace(finding, error=archive.told(finding.error)))
                 on_study(findings[-1], len(findings), len(inputs))
         finally:
             write_table(out / TABLE, findings)
@@ -117,10 +119,8 @@ def predict_one(
         prediction = predict_study(study, engine)
         result = write_prediction(folder, source, study, prediction, engine, outputs, meanwhile)
         return Finding.of_result(result, source)
-    except (UserError, OSError) as error:
-        return Finding(source.case, str(source.origin), error=str(error))
     except Exception as error:  # whatever one study of thousands does, the others are wanted
-        return Finding(source.case, str(source.origin), error=f"Unexpected {type(error).__name__}: {error}")
+        return Finding(source.case, str(source.origin), source.description, error=reason(error))
 
 
 def _finished(source: StudyInput, folder: Path) -> Finding:

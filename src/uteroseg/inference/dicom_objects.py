@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from uteroseg import __version__
+from uteroseg.errors import UserError
 from uteroseg.meanwhile import Meanwhile, afterwards, second_process
 
 if TYPE_CHECKING:
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     from uteroseg.dicom.seg import Site
     from uteroseg.imaging.measure import AdcStatistics
     from uteroseg.imaging.study import Mask
+
+SEG, SR = "seg.dcm", "sr.dcm"
 
 
 @dataclass(frozen=True)
@@ -69,8 +72,8 @@ def write_objects(
     model_id: str,
     site: Site | None,
     keep_empty_frames: bool,
-) -> None:
-    """Write ``seg.dcm`` and ``sr.dcm``.
+) -> dict[str, str]:
+    """Write ``seg.dcm`` and ``sr.dcm``, each where it can be.
 
     Parameters
     ----------
@@ -84,24 +87,48 @@ def write_objects(
         Where the tumour is.
     keep_empty_frames : bool
         Frames without tumour in the SEG.
-    """
-    from uteroseg.dicom.seg import write_seg
-    from uteroseg.dicom.sr import write_sr
 
-    segmentation = write_seg(
-        folder / "seg.dcm",
-        mask,
-        dwi,
-        algorithm_name=f"uteroseg model {model_id}"[:64],
-        algorithm_version=__version__,
-        reading=reading,
-        site=site,
-        keep_empty_frames=keep_empty_frames,
-    )
-    write_sr(
-        folder / "sr.dcm",
-        segmentation,
-        volume_ml=measured.volume_ml,
-        diameter_mm=measured.diameter_mm,
-        adc=measured.adc,
-    )
+    Returns
+    -------
+    dict of str to str
+        What was not written, and why.
+    """
+    try:
+        from uteroseg.dicom.seg import write_seg
+        from uteroseg.dicom.sr import write_sr
+
+        segmentation = write_seg(
+            folder / SEG,
+            mask,
+            dwi,
+            algorithm_name=f"uteroseg model {model_id}"[:64],
+            algorithm_version=__version__,
+            reading=reading,
+            site=site,
+            keep_empty_frames=keep_empty_frames,
+        )
+    except Exception as error:
+        return none_written(error)
+    try:
+        write_sr(
+            folder / SR,
+            segmentation,
+            volume_ml=measured.volume_ml,
+            diameter_mm=measured.diameter_mm,
+            adc=measured.adc,
+        )
+    except Exception as error:
+        return {SR: reason(error)}
+    return {}
+
+
+def none_written(error: Exception) -> dict[str, str]:
+    """Say it of both: a report is one of a segmentation."""
+    return {SEG: reason(error), SR: f"It would report on {SEG}."}
+
+
+def reason(error: Exception) -> str:
+    """What a person is told of an error, expected or not."""
+    if isinstance(error, UserError | OSError):
+        return str(error)
+    return f"Unexpected {type(error).__name__}: {error}"

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from uteroseg.imaging.diffusion import DiffusionFit
-from uteroseg.imaging.study import DwiStudy, Mask
+from uteroseg.imaging.study import DERIVED, DwiStudy, Mask
 from uteroseg.inference.flag import CERTAIN, Flag
 from uteroseg.inference.mask_shape import MaskShape, seen_by_network, shape_of
 from uteroseg.inference.unlike import unlike_training
@@ -54,12 +54,23 @@ def concerns(
     study: DwiStudy, fit: DiffusionFit, mask: Mask, soft_dice: float, card: ModelCard
 ) -> Iterator[Flag]:
     """Everything that is looked at, whether it is past its limit or not."""
+    if study.derived:
+        yield Flag("derived-image", _derived(study), CERTAIN)
     yield from unlike_training(describe_study(study, fit, mask), card)
     yield _expected_dsc(soft_dice, card)
     if not mask.data.any():
         yield Flag("no-tumour", "No tumour was found; the model looks for one in every study.", CERTAIN)
         return
     yield from _shape(shape_of(mask, seen_by_network(study.geometry, card.spec)))
+
+
+def _derived(study: DwiStudy) -> str:
+    listed = ", ".join(study.acquisition[DERIVED])
+    measured = ", ".join(f"{b:g}" for b in study.b_values if f"{b:g}" not in study.acquisition[DERIVED])
+    return (
+        f"The image at b {listed} was not measured: it was computed from b {measured} and an ADC map; "
+        "noise, and whether the images fit each other, are not judged."
+    )
 
 
 def _expected_dsc(soft_dice: float, card: ModelCard) -> Flag:

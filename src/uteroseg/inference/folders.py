@@ -75,13 +75,17 @@ def _dataset(path: Path) -> Folder:
     b_values = Counter(_b_values(dataset.root / case.dwi("bval")) for case in cases)
     sources = Counter(person.source for person in dataset.participants.values())
     readers = {reader: len(theirs) for reader, theirs in cases_by_reader(dataset, cases).items()}
-    virtual = "virtual " if set(sources) == {"virtual"} else ""
+    virtual = sources["virtual"]
+    who = f"{'virtual ' if virtual == len(dataset.participants) > 0 else ''}patients"
+    some = f", {virtual} of them virtual" if 0 < virtual < len(dataset.participants) else ""
     return Folder(
         "dataset",
-        f"a dataset (BIDS): {len(cases)} cases of {len(dataset.participants)} {virtual}patients",
+        f"a dataset (BIDS): {len(cases)} cases of {len(dataset.participants)} {who}{some}",
         {
             "cohorts": cohorts,
             "sources": dict(sources),
+            "virtual_patients": virtual,
+            "with_t2": sum(map(dataset.has_t2, cases)),
             "b_values": dict(b_values.most_common()),
             "readers": readers,
             "predictions": sorted(one.name for one in (path / "derivatives/predictions").glob("*/")),

@@ -1,25 +1,32 @@
-"""What to predict: the studies in a DICOM folder, a NIfTI file or a dataset."""
+"""What to predict: the studies in a DICOM folder, in image files or in a dataset."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+import re
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
 from functools import lru_cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from uteroseg.dataset.store import Dataset
-from uteroseg.dataset.study_files import read_study
+from uteroseg.dataset.study_files import bval_of
 from uteroseg.dicom.choices import Reading
 from uteroseg.errors import UserError
+from uteroseg.files import files_below
 from uteroseg.imaging.study import DwiStudy
+from uteroseg.intake.images import ImageStudy, find_images, load_images, study_at
 
 if TYPE_CHECKING:
     from uteroseg.dicom.studies import FoundStudy
 
 MANY = 4000
 """DICOM files; with more of them, headers are not kept in memory but read again when a study's turn comes."""
+_NO_DICOM = {".gz", ".nii", ".mha", ".mhd", ".raw", ".zraw", ".nrrd", ".bval", ".bvals", ".bvec", ".bvecs"}
+_NO_DICOM |= {".json", ".csv", ".tsv", ".txt", ".md", ".png", ".jpg", ".pdf", ".xlsx"}
+"""Endings of files among which no scanner file is looked for where there are images to predict."""
 
 
 @dataclass(frozen=True)
@@ -40,6 +47,9 @@ class StudyInput:
         Find the scanner files that a DICOM SEG refers to.
     reading : Reading, optional
         How they are read.
+    description : str
+        What tells it from others of one examination, and nothing of the patient: the numbers of its series
+        and their b-values.
     """
 
     case: str
@@ -48,6 +58,7 @@ class StudyInput:
     digest: Callable[[], str]
     dicom: Callable[[], FoundStudy] | None = None
     reading: Reading | None = None
+    description: str = ""
 
 
 def find_inputs(path: Path, reading: Reading | None = None, *, shown: Path | None = None) -> list[StudyInput]:
@@ -56,40 +67,85 @@ def find_inputs(path: Path, reading: Reading | None = None, *, shown: Path | Non
     Parameters
     ----------
     path : Path
+        A folder of DICOM or of image files (see `uteroseg.intake.images.find_images`), one image file, or a
+        dataset. A folder that holds both is one of DICOM.
     reading : Reading, optional
-        How DICOM studies are read, where their files leave a choice.
+        How DICOM studies are read, where their files leave a choice. Its ``b_values`` serve an image of high
+        b beside an ADC map too.
     shown : Path, optional
         What the path is called where it is an archive that was unpacked.
 
     Raises
     ------
     UserError
-        If the path does not exist or holds no diffusion study, or ``reading`` is given and it is not DICOM.
+        If the path does not exist or holds no diffusion study, or ``reading`` says what these files have no
+        use for.
     """
     reading, shown = reading or Reading(), shown or path
-    if reading != Reading() and (path.is_file() or (path / "dataset_description.json").is_file()):
-        raise UserError(
-            f"{path} is not a folder or zip archive of DICOM files.",
-            expected="DICOM, where it is to be said how its files are read.",
-            fix="leave out --b-values, --drop-incomplete, --align and --adc-b-min.",
-        )
     if path.is_file():
-        name = path.name.removesuffix(".gz").removesuffix(".nii").removesuffix("_dwi")
-        return [StudyInput(name, shown, partial(read_study, path), partial(_file_digest, path))]
+        return _image_inputs([study_at(path)], path.parent, shown.parent, reading)
     if not path.is_dir():
         raise UserError(
             f"{path} does not exist.",
-            expected="a DICOM folder, a NIfTI file with its .bval, or a dataset.",
+            expected="a folder of DICOM or NIfTI files, an image file, or a dataset.",
             fix="check the path for a typing error.",
         )
     if (path / "dataset_description.json").is_file():
+        _require_unused(reading, path)
         dataset = Dataset.open(path)
-        images = [(case, path / case.dwi("nii.gz")) for case in dataset.cases()]
+        cases = [(case, path / case.dwi("nii.gz")) for case in dataset.cases()]
         return [
             StudyInput(str(case), image, partial(dataset.load_study, case), partial(_file_digest, image))
-            for case, image in images
+            for case, image in cases
         ]
-    return _dicom_inputs(path, shown, reading)
+    images = find_images(path)
+    if images and all(file.suffix.lower() in _NO_DICOM for file in files_below(path)):
+        return _image_inputs(images, path, shown, reading)
+    try:
+        found = _dicom_inputs(path, shown, reading)
+    except UserError:
+        if not images:
+            raise
+    else:
+        if reading.nifti_form:
+            raise UserError(
+                f"{shown} holds DICOM, and nifti_form is given.",
+                expected="nifti_form for NIfTI images whose header gives two places.",
+                fix="leave out nifti_form.",
+            )
+        return found
+    return _image_inputs(images, path, shown, reading)
+
+
+def _image_inputs(
+    studies: Sequence[ImageStudy], root: Path, shown: Path, reading: Reading
+) -> list[StudyInput]:
+    """Image files as inputs; a case is called as its folders and image are."""
+    needed = any(one.is_pair for one in studies)
+    rest = replace(reading, nifti_form=None, b_values=() if needed else reading.b_values)
+    _require_unused(rest, shown / studies[0].image.name)
+    names = [re.sub(r"[\\/]", "_", one.name) for one in studies]
+    names = [re.sub("_(dwi|hbv)$", "", name, flags=re.IGNORECASE) for name in names]
+    taken = Counter(name.casefold() for name in names)
+    return [
+        StudyInput(
+            case=name if taken[name.casefold()] == 1 else f"{name}-{_digest([one.name.encode()])[:8]}",
+            origin=shown / one.image.relative_to(root),
+            load=partial(load_images, one, reading.b_values, form=reading.nifti_form),
+            digest=partial(_voxel_digest, one, reading) if one.is_pair else partial(_file_digest, one.image),
+        )
+        for name, one in zip(names, studies, strict=True)
+    ]
+
+
+def _require_unused(reading: Reading, path: Path) -> None:
+    if reading != Reading():
+        raise UserError(
+            f"{path} is not a folder or zip archive of DICOM files.",
+            expected="DICOM, where it is to be said how its files are read.",
+            fix="leave out b_values (they serve an image of high b beside an ADC map too), drop_incomplete, "
+            "align and adc_b_min.",
+        )
 
 
 def _dicom_inputs(root: Path, shown: Path, reading: Reading) -> list[StudyInput]:
@@ -125,7 +181,24 @@ def _dicom_input(
         digest=lambda: _image_digest(find()),
         dicom=find,
         reading=reading,
+        description=_description(found),
     )
+
+
+def _description(found: FoundStudy) -> str:
+    """Numbers of series and b-values, as far as their headers say them."""
+    from uteroseg.dicom.bvalues import merge
+    from uteroseg.dicom.frames import frames_of
+
+    numbers = [str(series.number) for series in found.used if series.number is not None]
+    parts = [f"series {', '.join(numbers)}"] if numbers else []
+    try:
+        values = [frame.b_value.value for one in found.dwi for frame in frames_of(one) if frame.b_value]
+    except UserError:  # which loading it will name
+        values = []
+    if values:
+        parts.append(f"b {', '.join(f'{b:g}' for b in sorted(set(merge(values).values())))}")
+    return ", ".join([*parts, "ADC map"] if found.is_pair else parts)
 
 
 def _kept(found: FoundStudy) -> FoundStudy:
@@ -147,8 +220,14 @@ def _image_digest(found: FoundStudy) -> str:
 
 def _file_digest(image: Path) -> str:
     """Of the image and, if it is there, its .bval."""
-    bval = image.with_name(f"{image.name.removesuffix('.gz').removesuffix('.nii')}.bval")
-    return _digest(file.read_bytes() for file in (image, bval) if file.is_file())
+    return _digest(file.read_bytes() for file in (image, bval_of(image)) if file.is_file())
+
+
+def _voxel_digest(found: ImageStudy, reading: Reading) -> str:
+    """Of what a pair's files hold: their voxels can lie in further files."""
+    study = load_images(found, reading.b_values, form=reading.nifti_form)
+    b_values = " ".join(f"{b:g}" for b in study.b_values)
+    return _digest([study.signal.tobytes(), b_values.encode(), study.geometry.affine.tobytes()])
 
 
 def _digest(parts: Iterable[bytes]) -> str:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterable, Mapping
-from contextlib import AbstractContextManager, nullcontext
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,8 +16,8 @@ import numpy as np
 from uteroseg import RESEARCH_USE, __version__
 from uteroseg.files import staged_folder, write_json, write_text
 from uteroseg.imaging.nifti import write_image, write_mask
-from uteroseg.imaging.study import DwiStudy
-from uteroseg.inference.dicom_objects import Measured, write_objects
+from uteroseg.imaging.study import ADC_LEFT_OUT, DERIVED, DwiStudy
+from uteroseg.inference.dicom_objects import Measured, none_written, write_objects
 from uteroseg.inference.flag import Flag
 from uteroseg.inference.inputs import StudyInput
 from uteroseg.inference.overlay import overlay
@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from uteroseg.dicom.seg import Site
 
 RESULT = "result.json"
+_WHERE_PRESENT = ("derived_images", "scanner_adc_left_out")
+"""Of how a study was read, what its result says too."""
 
 
 @dataclass(frozen=True)
@@ -49,16 +51,21 @@ class Outputs:
 
 @dataclass(frozen=True)
 class Finding:
-    """One row of ``predictions.csv``; without ``error`` the study was predicted."""
+    """One row of ``predictions.csv``; without ``error`` the study was predicted.
+
+    ``not_written`` are the optional outputs that are not there, and why.
+    """
 
     case: str
     origin: str
+    description: str = ""
     volume_ml: float | None = None
     maximum_diameter_mm: float | None = None
     mean_adc: float | None = None
     expected_dsc: float | None = None
     warnings: tuple[str, ...] = ()
     flags: tuple[Flag, ...] = ()
+    not_written: Mapping[str, str] = field(default_factory=dict)
     error: str = ""
 
     @classmethod
@@ -67,12 +74,14 @@ class Finding:
         return cls(
             source.case,
             str(source.origin),
+            source.description,
             volume_ml=result["volume_ml"],
             maximum_diameter_mm=result["maximum_diameter_mm"],
             mean_adc=result["mean_adc"],
             expected_dsc=result["expected_dsc"],
             warnings=tuple(result["warnings"]),
             flags=tuple(Flag(**flag) for flag in result["flags"]),
+            not_written=result.get("not_written", {}),
         )
 
 
@@ -87,7 +96,8 @@ def write_prediction(
 ) -> dict[str, Any]:
     """Write one study's folder, whole or not at all; give what its ``result.json`` says.
 
-    Mask, result and picture are always written; ``meanwhile`` SEG and SR, where the study came as DICOM.
+    Mask, result and picture are always written; ``meanwhile`` SEG and SR, where the study came as DICOM and
+    they can be: the result says which were not.
 
     Raises
     ------
@@ -95,18 +105,21 @@ def write_prediction(
         If the folder holds something already.
     """
     result = _result(source, study, prediction, engine)
-    with staged_folder(folder) as stage, _dicom(stage, source, prediction, engine, outputs, meanwhile):
-        write_mask(stage / "mask.nii.gz", prediction.mask)
-        if outputs.probability:
-            probability = prediction.probability.astype(np.float32)
-            write_image(stage / "probability.nii.gz", probability, study.geometry)
+    with staged_folder(folder) as stage:
+        with _dicom(stage, source, prediction, engine, outputs, meanwhile) as not_written:
+            write_mask(stage / "mask.nii.gz", prediction.mask)
+            if outputs.probability:
+                probability = prediction.probability.astype(np.float32)
+                write_image(stage / "probability.nii.gz", probability, study.geometry)
+            caption = f"{source.case} · tumour {prediction.volume_ml:.1f} mL · model {engine.card.id}"
+            picture = overlay(prediction.high_b, prediction.mask, caption=caption)
+            picture.save(stage / "overlay.png", compress_level=1)  # a tenth larger, in a third of the time
+        result["not_written"] = not_written()
         write_json(stage / RESULT, result)
-        caption = f"{source.case} · tumour {prediction.volume_ml:.1f} mL · model {engine.card.id}"
-        picture = overlay(prediction.high_b, prediction.mask, caption=caption)
-        picture.save(stage / "overlay.png", compress_level=1)  # a tenth larger, in a third of the time
     return result
 
 
+@contextmanager
 def _dicom(
     stage: Path,
     source: StudyInput,
@@ -114,12 +127,17 @@ def _dicom(
     engine: Engine,
     outputs: Outputs,
     meanwhile: Meanwhile,
-) -> AbstractContextManager[None]:
-    """Writes SEG and SR while its body runs, where the study came as DICOM."""
+) -> Iterator[Callable[[], dict[str, str]]]:
+    """Writes SEG and SR while its body runs, where the study came as DICOM.
+
+    Gives what says, after the body, which of them were not written and why: no error of theirs is raised.
+    """
     if source.dicom is None:
-        return nullcontext()
-    return meanwhile(
-        partial(
+        yield dict
+        return
+    job: Callable[[], dict[str, str]]
+    try:
+        job = partial(
             write_objects,
             stage,
             prediction.mask,
@@ -130,7 +148,17 @@ def _dicom(
             site=_site(engine),
             keep_empty_frames=outputs.keep_empty_frames,
         )
-    )
+    except Exception as error:
+        job = partial(none_written, error)
+    with meanwhile(job) as outcome:
+        yield partial(_outcome, outcome)
+
+
+def _outcome(outcome: Callable[[], dict[str, str]]) -> dict[str, str]:
+    try:
+        return outcome()
+    except Exception as error:  # the other process was killed, such as for memory
+        return none_written(error)
 
 
 def _site(engine: Engine) -> Site | None:
@@ -149,12 +177,14 @@ def write_table(path: Path, findings: Iterable[Finding]) -> None:
         [
             "case",
             "origin",
+            "description",
             "volume_ml",
             "maximum_diameter_mm",
             "mean_adc_1e-3_mm2_per_s",
             "expected_dsc",
             "flags",
             "warnings",
+            "not_written",
             "error",
         ]
     )
@@ -169,7 +199,9 @@ def write_table(path: Path, findings: Iterable[Finding]) -> None:
             )
         ]
         flags = " ".join(dict.fromkeys(flag.name for flag in f.flags))
-        table.writerow([f.case, f.origin, *numbers, flags, " ".join(f.warnings), f.error])
+        missing = " ".join(f"{name}: {why}" for name, why in f.not_written.items())
+        row = [f.case, f.origin, f.description, *numbers, flags, " ".join(f.warnings), missing, f.error]
+        table.writerow(row)
     write_text(path, text.getvalue())
 
 
@@ -191,6 +223,7 @@ def _result(source: StudyInput, study: DwiStudy, prediction: Prediction, engine:
         "expected_dsc": _rounded(prediction.expected_dsc, 4),
         "b_values": list(study.b_values),
         "b_value_source": study.acquisition.get("b_value_source"),
+        **{name: study.acquisition[name] for name in (DERIVED, ADC_LEFT_OUT) if name in study.acquisition},
         "grid": {
             "slices": slices,
             "rows": rows,

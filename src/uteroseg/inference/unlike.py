@@ -6,14 +6,13 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from uteroseg.imaging.measure import PLAUSIBLE_TUMOUR_ADC
 from uteroseg.inference.flag import CERTAIN, Flag
 from uteroseg.model.seen import StudyStatistics
 from uteroseg.model.spec import Distribution, ModelCard
 
 LOW_B_APART, HIGH_B_SHARE = 100.0, 0.6
 """How far the lowest b-value may lie above training's (s/mm²), and the highest below it (its share)."""
-PLAUSIBLE_ADC = (0.4, 2.2)
-"""Of solid tumours, where the record does not say what the training tumours had; 10⁻³ mm²/s."""
 _ADC = "10⁻³ mm²/s"
 
 
@@ -61,8 +60,8 @@ def unlike_training(study: StudyStatistics, card: ModelCard) -> Iterator[Flag]:
     Yields
     ------
     Flag
-        For everything that the record holds; its severity is the distance from training's median over the
-        distance that is still expected.
+        For everything that the record holds and that was measured; its severity is the distance from
+        training's median over the distance that is still expected.
     """
     if study.plane != card.spec.plane:
         yield Flag(
@@ -77,7 +76,7 @@ def unlike_training(study: StudyStatistics, card: ModelCard) -> Iterator[Flag]:
         if value is not None and seen is not None:
             yield Flag(number.flag, _why(number, value, seen), _severity(number, value, seen))
     if study.tumour_adc is not None and "tumour_adc" not in card.training.seen:
-        low, high = PLAUSIBLE_ADC
+        low, high = PLAUSIBLE_TUMOUR_ADC
         yield Flag(
             "implausible-adc",
             f"The median ADC in the mask is {study.tumour_adc:.3g} {_ADC}; {low} to {high} is plausible.",

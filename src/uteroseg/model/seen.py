@@ -30,10 +30,12 @@ class StudyStatistics:
         s/mm².
     in_plane_mm, slice_mm : float
         Spacing of pixels and of slices.
-    snr : float
-        Median signal of the body at the lowest b-value over the noise of the image at the highest.
-    high_b_ratio : float
-        Median over the body of the image at b 1000 s/mm² over the one at the lowest b-value.
+    snr : float or None
+        Median signal of the body at the lowest b-value over the noise of the image at the highest; None where
+        an image is derived.
+    high_b_ratio : float or None
+        Median over the body of the image at b 1000 s/mm² over the one at the lowest b-value; None where an
+        image is derived: it would be the ADC again.
     adc_low, adc_median, adc_high : float
         5 %, 50 % and 95 % of ADC inside the body, 10⁻³ mm²/s.
     tumour_adc : float or None
@@ -46,8 +48,8 @@ class StudyStatistics:
     b_values: list[float]
     in_plane_mm: float
     slice_mm: float
-    snr: float
-    high_b_ratio: float
+    snr: float | None
+    high_b_ratio: float | None
     adc_low: float
     adc_median: float
     adc_high: float
@@ -76,14 +78,15 @@ def describe_study(study: DwiStudy, fit: DiffusionFit, mask: Mask | None = None)
     adc = np.quantile(fit.adc[body], (0.05, 0.5, 0.95))
     tumour = mask.data if mask is not None and mask.data.any() else None
     slice_mm, *in_plane = study.geometry.spacing
-    noise = noise_sd(study.signal[-1], body)
     return StudyStatistics(
         plane=study.geometry.plane,
         b_values=[float(b) for b in study.b_values],
         in_plane_mm=round(float(np.mean(in_plane)), 3),
         slice_mm=round(slice_mm, 3),
-        snr=_rounded(min(MAX_SNR, np.median(low_b[body]) / max(noise, 1e-9))),
-        high_b_ratio=_rounded(np.median(high_b[body] / low_b[body])),
+        snr=None
+        if study.derived
+        else _rounded(min(MAX_SNR, np.median(low_b[body]) / max(noise_sd(study.signal[-1], body), 1e-9))),
+        high_b_ratio=None if study.derived else _rounded(np.median(high_b[body] / low_b[body])),
         adc_low=_rounded(adc[0]),
         adc_median=_rounded(adc[1]),
         adc_high=_rounded(adc[2]),
