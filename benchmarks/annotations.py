@@ -3,13 +3,16 @@
     python benchmarks/annotations.py > annotations.json
 
 ``rtstruct_s`` is the median of reading one RTSTRUCT of 30 contours and moving it from a T2 grid of 0.6 mm to
-a DWI grid of 2 mm, ``contours_s`` that of filling the contours alone.
+a DWI grid of 2 mm, ``contours_s`` that of filling the contours alone. ``seg_s`` is the median of reading a
+segmentation of 30 slices, ``seg_opens`` how often its file is opened from finding its study by what it refers
+to until its mask lies on the study's grid, by whatever library: once.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import sys
 import tempfile
 from pathlib import Path
 
@@ -18,10 +21,18 @@ from _common import machine, median_s, versions
 from pydicom.dataset import Dataset, FileDataset, FileMetaDataset
 from pydicom.uid import ExplicitVRLittleEndian, RTStructureSetStorage, generate_uid
 
-from uteroseg.annotations.file import read_annotation
+from uteroseg.annotations.arrive import arrive
+from uteroseg.annotations.file import open_annotation
+from uteroseg.annotations.matching import match
+from uteroseg.annotations.regions import Choice
+from uteroseg.dicom.assemble import load_study
+from uteroseg.dicom.scan import scan_folder
+from uteroseg.dicom.studies import find_studies
 from uteroseg.imaging.contours import fill
 from uteroseg.imaging.geometry import Geometry
 from uteroseg.imaging.resample import resample_mask
+from uteroseg.imaging.study import DwiStudy, Mask
+from uteroseg.phantom.dicom_files import write_dicom
 
 CONTOURS, POINTS = 30, 300
 
@@ -37,11 +48,12 @@ def main() -> None:
         path = _write(Path(folder) / "rt.dcm", contours)
 
         def move() -> object:
-            return resample_mask(read_annotation(path, grid_of=lambda instances: t2), dwi)
+            return resample_mask(open_annotation(path).mask(grid_of=lambda instances: t2), dwi)
 
         result = {
             "rtstruct_s": round(median_s(move, runs), 4),
             "contours_s": round(median_s(lambda: fill(contours, t2, what="contours"), runs), 4),
+            **_seg(Path(folder) / "patient", dwi, runs),
             "contours": CONTOURS,
             "points_each": POINTS,
             "machine": machine(),
@@ -49,6 +61,26 @@ def main() -> None:
             "runs": runs,
         }
     print(json.dumps(result, indent=2))
+
+
+def _seg(folder: Path, grid: Geometry, runs: int) -> dict[str, float]:
+    """Write a patient with a segmentation; read it, and count how often it is opened on its way."""
+    points = np.moveaxis(np.indices(grid.shape), 0, -1)
+    tumour = np.linalg.norm((grid.to_patient(points)) / (55, 35, 35), axis=-1) < 1
+    b0 = 100 + 400 * tumour
+    signal = np.stack([b0, b0 // 3]).astype(np.float32)
+    study = DwiStudy(signal, (0.0, 800.0), grid, acquisition={"EchoTime": 0.06})
+    write_dicom(study, folder, patient_id="p", seed=1, mask=Mask(tumour, grid), adc=False)
+    path = folder / "seg.dcm"
+    (found,) = find_studies(scan_folder(folder))
+    opens: list[object] = []
+    sys.addaudithook(lambda event, what: opens.append(what[0]) if event == "open" else None)
+    annotation = match(path, [found], folder, Choice()).of(found)
+    arrived = arrive(annotation, load_study(found.used), found=found)
+    seg_opens = sum(str(one) == str(path) for one in opens)
+    assert np.array_equal(arrived.mask.data, tumour)
+    seg_s = median_s(lambda: open_annotation(path).mask(), runs)
+    return {"seg_s": round(seg_s, 4), "seg_opens": seg_opens}
 
 
 def _grid(shape: tuple[int, int, int], spacing: tuple[float, float, float]) -> Geometry:

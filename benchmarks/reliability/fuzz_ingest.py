@@ -11,17 +11,11 @@ from __future__ import annotations
 
 import argparse
 import json
-import platform
-import subprocess
 import sys
 import tempfile
-import threading
 import traceback
 from collections import Counter
-from concurrent.futures import ThreadPoolExecutor
-from itertools import chain
 from pathlib import Path
-from queue import Empty, Queue
 from random import Random
 from time import perf_counter
 
@@ -31,8 +25,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from _common import default_data, machine, versions
 from _damage import damage
 from _samples import sample
+from _trials import peak_mb, run_trials, serve
 
-TIMEOUT_S = 60
+GOOD = ("ingested", "refused")
 MEMORY_MB = 2000
 SHOWN = 20
 
@@ -47,17 +42,14 @@ def main() -> int:
     parser.add_argument("--serve", action="store_true", help=argparse.SUPPRESS)
     chosen = parser.parse_args()
     if chosen.serve:
-        return _serve(chosen.data, chosen.seed)
+        return serve(lambda number: trial(chosen.data, chosen.seed, number))
     if chosen.only is not None:
         print(json.dumps(trial(chosen.data, chosen.seed, chosen.only), indent=2))
         return 0
     begin = perf_counter()
-    with ThreadPoolExecutor(chosen.jobs) as pool:
-        parts = [range(start, chosen.count, chosen.jobs) for start in range(chosen.jobs)]
-        found = pool.map(lambda part: _run(chosen.data, chosen.seed, part), parts)
-        outcomes = sorted(chain.from_iterable(found), key=lambda outcome: outcome["trial"])
+    outcomes = run_trials(__file__, chosen.data, chosen.seed, count=chosen.count, jobs=chosen.jobs, good=GOOD)
     counts = Counter(outcome["outcome"] for outcome in outcomes)
-    failed = [outcome for outcome in outcomes if outcome["outcome"] not in ("ingested", "refused")]
+    failed = [outcome for outcome in outcomes if outcome["outcome"] not in GOOD]
     result = {
         "trials": len(outcomes),
         "ingested": counts["ingested"],
@@ -95,8 +87,8 @@ def trial(data: Path, seed: int, number: int) -> dict[str, object]:
         outcome, detail = _ingest(source, Path(folder) / "out")
     found = {"trial": number, "sample": name, "damage": done, "outcome": outcome, "detail": detail}
     found["seconds"] = round(perf_counter() - start, 2)
-    if outcome != "hang" and _peak_mb() > MEMORY_MB:
-        found["outcome"], found["detail"] = "memory", f"{_peak_mb():.0f} MB"
+    if outcome != "hang" and peak_mb() > MEMORY_MB:
+        found["outcome"], found["detail"] = "memory", f"{peak_mb():.0f} MB"
     return found
 
 
@@ -121,11 +113,11 @@ def _ingest(source: Path, out: Path) -> tuple[str, str]:
         pass
     except Exception:
         return "traceback", traceback.format_exc(limit=-4)
-    problem = _not_whole(out, expected=outcome == "ingested")
+    problem = not_whole(out, expected=outcome == "ingested")
     return ("half written", problem) if problem else (outcome, detail)
 
 
-def _not_whole(out: Path, *, expected: bool) -> str:
+def not_whole(out: Path, *, expected: bool) -> str:
     """What is wrong with a dataset and its surroundings; empty if nothing."""
     import numpy as np
 
@@ -149,71 +141,6 @@ def _not_whole(out: Path, *, expected: bool) -> str:
     except Exception:
         return traceback.format_exc(limit=-4)
     return ""
-
-
-def _serve(data: Path, seed: int) -> int:
-    """Run the trials whose numbers come on standard input."""
-    out, sys.stdout = sys.stdout, sys.stderr  # what the libraries print is no answer
-    for line in sys.stdin:
-        print(json.dumps(trial(data, seed, int(line))), file=out, flush=True)
-    return 0
-
-
-def _run(data: Path, seed: int, numbers: range) -> list[dict]:
-    outcomes: list[dict] = []
-    worker = _Worker(data, seed)
-    for number in numbers:
-        outcome = worker.ask(number)
-        outcomes.append(outcome)
-        if outcome["outcome"] in ("hang", "memory", "died"):
-            worker.stop()
-            worker = _Worker(data, seed)
-        if outcome["outcome"] not in ("ingested", "refused"):
-            print(json.dumps(outcome), file=sys.stderr, flush=True)
-        elif number % 100 == 99:
-            print(f"{number + 1} of {numbers.stop}", file=sys.stderr, flush=True)
-    worker.stop()
-    return outcomes
-
-
-class _Worker:
-    """A process for trials, and a thread that waits for its answers."""
-
-    def __init__(self, data: Path, seed: int) -> None:
-        command = [sys.executable, __file__, "--serve", "--data", str(data), "--seed", str(seed)]
-        self._process = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
-        )
-        self._answers: Queue[str] = Queue()
-        threading.Thread(target=self._listen, daemon=True).start()
-
-    def ask(self, number: int) -> dict:
-        self._process.stdin.write(f"{number}\n")
-        self._process.stdin.flush()
-        failed = {"trial": number, "sample": "", "damage": [], "seconds": TIMEOUT_S, "detail": ""}
-        try:
-            answer = self._answers.get(timeout=TIMEOUT_S)
-        except Empty:
-            return failed | {"outcome": "hang"}
-        return json.loads(answer) if answer else failed | {"outcome": "died"}
-
-    def stop(self) -> None:
-        self._process.kill()
-        self._process.wait()
-
-    def _listen(self) -> None:
-        for line in self._process.stdout:
-            self._answers.put(line)
-        self._answers.put("")
-
-
-def _peak_mb() -> float:
-    if platform.system() == "Windows":
-        return 0.0
-    import resource
-
-    unit = 2**20 if platform.system() == "Darwin" else 2**10
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit
 
 
 def _kind(damage: str) -> str:
