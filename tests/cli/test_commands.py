@@ -60,13 +60,13 @@ def test_ingest_dry_run_says_why_each_series_is_used_or_not(run, real_data, tmp_
     assert not (tmp_path / "d").exists()
     series = json.loads(out)["studies"][0]["series"]
     assert [(s["kind"], s["used"]) for s in series] == [
-        ("t2", False),
+        ("t2", True),
         ("dwi", True),
         ("adc", True),
         ("calculated_b", False),
     ]
     code, out, _ = run("ingest", source, tmp_path / "d", "--cohort", "male", "--dry-run")
-    assert out.count("not used") == 2
+    assert out.count("not used") == 1
     assert "added    sub-0001 from" in out
 
 
@@ -103,6 +103,20 @@ def test_a_dry_run_says_what_the_run_says_and_ends_with_its_code(run, tmp_path):
         assert ("1 failed" in total) == (code == 2)
         if counts == "1 present" and code:
             shutil.rmtree(tmp_path / "in/b")
+
+
+def test_a_dry_run_of_an_archive_names_its_members(run, tmp_path):
+    write_series(tmp_path / "in/a", Recipe())
+    (tmp_path / "in/cut.dcm").write_bytes(b"no image")
+    archive = shutil.make_archive(str(tmp_path / "scan"), "zip", tmp_path / "in")
+    for how in ((), ("--json",)):
+        code, out, _ = run("ingest", archive, tmp_path / "d", "--cohort", "c", "--dry-run", *how)
+        assert (code, "scan.zip/a" in out, "scan.zip/cut.dcm" in out, "uteroseg-" in out) == (
+            0,
+            True,
+            True,
+            False,
+        )
 
 
 def test_the_help_says_what_paths_in_a_table_are_relative_to(run):

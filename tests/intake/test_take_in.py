@@ -257,6 +257,7 @@ def test_the_t2_that_was_drawn_on_is_kept_on_its_own_grid(tmp_path):
     dataset = Dataset.open(tmp_path / "d")
     path = dataset.root / one.case.t2w("nii.gz")
     assert path.name == "sub-0001_T2w.nii.gz"
+    assert one.t2 == "series 2 (t2_tse)"
     assert read_image(path)[1].shape == (12, 100, 100)
     (one,) = ingest(tmp_path / "in", tmp_path / "without", cohort="uterine", keep_t2=False)
     assert not list((tmp_path / "without").rglob("*T2w*"))

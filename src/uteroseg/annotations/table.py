@@ -92,6 +92,8 @@ def read_table(path: Path, choice: Choice | None = None) -> list[Row]:
     UserError
         If it cannot be read, lacks a column, names a mask that does not exist, or a study twice.
     """
+    if path.is_dir():
+        raise _defect(path, "is a folder, and files of this kind do not say which study they belong to")
     try:
         text, encoding = _decoded(path.read_bytes())
         lines = _lines(text)

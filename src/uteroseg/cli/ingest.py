@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from uteroseg.dataset.layout import CaseId
     from uteroseg.dicom.studies import SeriesUse
     from uteroseg.imaging.study import DwiStudy
+    from uteroseg.intake.outcome import Outcome
     from uteroseg.intake.source import Source
 
 
@@ -113,7 +115,7 @@ def ingest(
             on_note=notes.append,
         )
         lines, values = told(outcomes, opened.unused, dataset, dry_run=dry_run)
-        found_lines, found_values = _found(opened, values["studies"]) if dry_run else ([], {})
+        found_lines, found_values = _found(opened, outcomes, values["studies"]) if dry_run else ([], {})
     print_result(
         {**found_values, **values, "notes": notes},
         "\n".join([*found_lines, *notes, *lines]),
@@ -124,10 +126,14 @@ def ingest(
         raise typer.Exit(2)
 
 
-def _found(source: Source, told_of: list[dict[str, object]]) -> tuple[list[str], dict[str, object]]:
+def _found(
+    source: Source, outcomes: Sequence[Outcome], told_of: list[dict[str, object]]
+) -> tuple[list[str], dict[str, object]]:
     """Which series are used and why the others are not, for DICOM; studies are told of theirs."""
     if source.scan is None:
         return [], {}
+    from dataclasses import replace
+
     from uteroseg.dicom.studies import SeriesUse
     from uteroseg.intake.dicom import DicomStudy
 
@@ -136,15 +142,22 @@ def _found(source: Source, told_of: list[dict[str, object]]) -> tuple[list[str],
     no_diffusion = "its DICOM study has no diffusion series"
     spare = [SeriesUse(one, False, no_diffusion) for one in source.scan.series if one not in examined]
     lines = []
-    for study, values in zip(studies, told_of, strict=True):
-        values["series"] = [_use_json(use) for use in study.uses]
-        lines.append(f"Diffusion study in {study.name}, StudyInstanceUID {study.examination}")
-        lines += map(_use_text, study.uses)
+    for study, outcome, values in zip(studies, outcomes, told_of, strict=True):
+        uses = [
+            replace(use, used=True, reason="T2 that is kept beside it")
+            if use.series.name == outcome.t2
+            else replace(use, reason=source.told(use.reason))
+            for use in study.uses
+        ]
+        values["series"] = [_use_json(use) for use in uses]
+        lines.append(f"Diffusion study in {outcome.study}, StudyInstanceUID {study.examination}")
+        lines += map(_use_text, uses)
     lines += map(_use_text, spare)
-    lines += [f"  unreadable {file.path}: {file.reason}" for file in source.scan.skipped]
+    unreadable = [(source.told(str(file.path)), file.reason) for file in source.scan.skipped]
+    lines += [f"  unreadable {file}: {reason}" for file, reason in unreadable]
     rest: dict[str, object] = {
         "other_series": [_use_json(use) for use in spare],
-        "unreadable": [{"file": str(file.path), "reason": file.reason} for file in source.scan.skipped],
+        "unreadable": [{"file": file, "reason": reason} for file, reason in unreadable],
     }
     return lines, rest
 

@@ -57,7 +57,7 @@ def load_t2(
         except UserError as error:
             passed_over.append(f"{series.name}: {error.found}")
             continue
-        return Volume(image, geometry, acquisition(series.headers[0])), tuple(passed_over)
+        return Volume(image, geometry, acquisition(series.headers[0]), series.name), tuple(passed_over)
     return None, tuple(passed_over)
 
 

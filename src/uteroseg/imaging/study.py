@@ -119,8 +119,11 @@ class Volume:
     geometry : Geometry
     acquisition : mapping
         Scanner fields under their BIDS names; nothing in it identifies a patient.
+    name : str
+        What its files are called, for messages alone.
     """
 
     image: Array
     geometry: Geometry
     acquisition: Mapping[str, Any] = field(default_factory=dict)
+    name: str = ""

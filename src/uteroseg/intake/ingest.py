@@ -212,8 +212,9 @@ class _Intake:
             )
         )
         self.dataset.update_participant(case.participant, kept)
-        told += [f"no T2 of {what}" for what in passed_over] + ["T2 kept"] * (t2 is not None)
-        return self._outcome(found, "added", case, study, arrived, *told)
+        told += [f"no T2 of {what}" for what in passed_over]
+        outcome = self._outcome(found, "added", case, study, arrived, *told)
+        return replace(outcome, t2=t2.name if t2 else "")
 
     def _again(self, found: Incoming, case: CaseId, study: DwiStudy, arrived: Arrived | None) -> Outcome:
         """A study that is in the dataset, perhaps with a mask that is not."""

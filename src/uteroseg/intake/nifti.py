@@ -110,7 +110,7 @@ class NiftiStudy(Incoming):
         try:
             image, geometry = read_any(self.images.t2, self.form)
             if image.ndim == 3:
-                return Volume(image, geometry), ()
+                return Volume(image, geometry, name=self.images.t2.name), ()
             return None, (f"its T2 is left out: it holds {len(image)} volumes",)
         except UserError as error:
             return None, (f"its T2 is left out: {error.found}",)

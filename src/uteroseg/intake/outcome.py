@@ -28,6 +28,8 @@ class Outcome:
     b_values : tuple of float
     b_value_source : str
     scanner_adc : bool
+    t2 : str
+        What the T2 is called that was kept beside it; empty without one.
     annotation : Path, optional
         The file that its mask comes from.
     mask_ml, outside_ml : float, optional
@@ -51,6 +53,7 @@ class Outcome:
     b_values: tuple[float, ...] = ()
     b_value_source: str = ""
     scanner_adc: bool = False
+    t2: str = ""
     annotation: Path | None = None
     mask_ml: float | None = None
     outside_ml: float | None = None
@@ -87,6 +90,7 @@ class Outcome:
         parts = [
             f"b {b_values} s/mm² (read from {self.b_value_source})",
             f"{'with' if self.scanner_adc else 'without'} scanner ADC",
+            *([f"T2 {self.t2}"] if self.t2 else []),
             self._mask(),
             *(f"left out {what}" for what in self.left_out),
         ]
