@@ -227,16 +227,6 @@ def test_a_t2_lies_on_its_own_grid_beside_the_diffusion_images(dataset):
     assert read.acquisition == {"EchoTime": 0.1, "Manufacturer": "Siemens"}
 
 
-def test_a_case_gets_its_t2_later(dataset):
-    case = tiny.add(dataset)
-    assert not dataset.has_t2(case)
-    with pytest.raises(UserError, match="does not exist"):
-        dataset.load_t2(case)
-    dataset.add_t2(case, t2_of(dataset.load_study(case)))
-    assert Dataset.open(dataset.root).has_t2(case)
-    assert dataset.cases() == [case]
-
-
 def everything(root):
     return {path: path.stat().st_mtime_ns for path in (root.parent, *root.parent.rglob("*"))}
 
@@ -272,7 +262,6 @@ def adding(dataset):
         told_of(dataset.replace_mask, who, mask, {})
         told_of(dataset.same_mask, who, first)
         told_of(dataset.has_mask, who)
-    dataset.add_t2(bare, t2_of(study))
     told_of(dataset.has_t2, bare)
     for grade in ("2", "3", ""):
         told_of(dataset.update_participant, "sub-0001", {"grade": grade, "FIGO": "IB"})

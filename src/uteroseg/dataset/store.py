@@ -345,14 +345,6 @@ class Dataset:
         with self._staged(last=image) as stage:
             write_mask_files(stage / image, mask, sidecar, parent=parent)
 
-    def add_t2(self, case: CaseId, t2: Volume) -> None:
-        """Write the T2 of the examination of a case that has none."""
-        if not self._write:
-            self._unwritten[case.t2w("nii.gz")] = None
-            return
-        with self._staged(last=case.t2w("nii.gz")) as stage:
-            write_volume(stage / case.t2w("nii.gz"), t2)
-
     def update_participant(self, participant: str, found: Mapping[str, str]) -> None:
         """Enter what another table tells of a participant: column → value.
 

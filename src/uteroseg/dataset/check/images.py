@@ -153,7 +153,7 @@ def _t2(root: Path, case: CaseId) -> Iterator[Finding]:
         try:
             read_image(path)
         except UserError as problem:
-            yield warning("t2", case, problem.found, "delete it, and ingest the study again: the T2 is added")
+            yield warning("t2", case, problem.found, "restore it from a copy, or delete it")
 
 
 def _two_places(case: CaseId, path: Path) -> Iterator[Finding]:
