@@ -324,3 +324,17 @@ def test_real_pelves_with_tumour_go_from_nifti_to_evaluation(real_data, tiny_mod
     assert measured.problems == []
     assert [row["case"] for row in measured.rows] == ["sub-0001", "sub-0002"]
     assert all(0 <= row["dsc"] <= 1 for row in measured.rows)
+
+
+@pytest.mark.parametrize("make", [of_nifti, of_nnunet, of_decathlon])
+@pytest.mark.parametrize("base", ["", "in"])
+def test_a_packed_folder_is_what_the_folder_is(make, base, tmp_path):
+    make(tmp_path)
+    plain = ingest(tmp_path / "in", tmp_path / "d", cohort="uterine")
+    (tmp_path / "packed").mkdir()
+    archive = shutil.make_archive(
+        str(tmp_path / "packed/in"), "zip", tmp_path if base else tmp_path / "in", base
+    )
+    outcomes = ingest(Path(archive), tmp_path / "d", cohort="uterine")
+    assert [one.status.replace("present", "added") for one in outcomes] == [one.status for one in plain]
+    assert [one.case for one in outcomes] == [one.case for one in plain]

@@ -83,10 +83,13 @@ def open_source(
     """
     reading, choice = reading or Reading(), choice or Choice()
     with unpacked(path) as archive:
-        folder = archive.folder
+        folder, origin = archive.folder, path.resolve().name
+        if path.is_file():
+            origin = path.resolve().stem
+            folder = _packed_folder(folder, origin)
+            origin = origin if folder == archive.folder else folder.name
         kind = kind_of(folder)
         _require_fitting(kind, path, annotations, register, reading, label)
-        origin = path.resolve().name.removesuffix(".zip" if path.is_file() else "")
         if kind == "dicom":
             from uteroseg.intake.dicom import find_dicom
 
@@ -113,6 +116,13 @@ def open_source(
                 return
             cases = find_nnunet(folder, origin=origin, label=label, form=reading.nifti_form)
             yield Source(cases, told=archive.told)
+
+
+def _packed_folder(folder: Path, name: str) -> Path:
+    """The folder that was packed, where it is all that an archive holds: its name is no patient's."""
+    inside = list(folder.iterdir()) if folder.is_dir() else []
+    one = inside[0] if len(inside) == 1 else folder
+    return one if one.is_dir() and (one.name == name or (one / "dataset.json").is_file()) else folder
 
 
 def kind_of(source: Path) -> Kind:
