@@ -67,15 +67,15 @@ def test_a_mask_on_another_grid_arrives_where_the_table_says(tmp_path):
         2, geometry=tiny.grid("sagittal", (12, 96, 96), (2.5, 2.0, 2.0), (13.75, -95.0, 95.0))
     )
     write_mask(tmp_path / "drawn.nii.gz", finer)
-    for named in ("p2", "p2/dwi", "p2/dwi.nii.gz"):
+    for named in ("p2", "p2/dwi", "p2\\dwi.nii.gz"):
         one, two = ingest(
             source,
-            tmp_path / named.replace("/", "_"),
+            tmp_path / named.replace("/", "_").replace("\\", "_"),
             cohort="uterine",
             annotations=table(tmp_path, f"{named},drawn.nii.gz,"),
         )
         assert one.mask_ml is None
-        dataset = Dataset.open(tmp_path / named.replace("/", "_"))
+        dataset = Dataset.open(tmp_path / named.replace("/", "_").replace("\\", "_"))
         sidecar = json.loads((dataset.root / two.case.annotation("json")).read_text())
         assert (sidecar["annotation_source"], sidecar["volume_ml_outside"]) == ("another grid", 0)
         arrived = dataset.load_mask(two.case)

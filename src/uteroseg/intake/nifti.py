@@ -139,8 +139,8 @@ def _study(found: ImageStudy, row: Row | None, origin: str, reading: Reading) ->
 def _by_image(rows: Sequence[Row], studies: Sequence[ImageStudy], source: Path) -> dict[ImageStudy, Row]:
     found: dict[ImageStudy, Row] = {}
     for row in rows:
-        wanted = source / row.study
-        named = [one for one in studies if wanted in (*one.paths, *one.image.parents) and wanted != source]
+        wanted = {source / row.study, source / row.study.replace("\\", "/")} - {source}  # Windows' too
+        named = [one for one in studies if not wanted.isdisjoint((*one.paths, *one.image.parents))]
         if len(named) != 1 or named[0] in found:
             problem = "the same image as another row" if len(named) == 1 else f"{len(named)} images"
             raise UserError(
