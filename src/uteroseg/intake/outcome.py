@@ -114,4 +114,4 @@ class Outcome:
 
 
 def _sentences(notes: tuple[str, ...]) -> str:
-    return "".join(f"; {note}" for note in notes)
+    return "".join(f"; {note.rstrip('.')}" for note in notes)
