@@ -468,3 +468,14 @@ def test_two_rows_that_name_one_study_in_two_ways_are_refused(clinic, tmp_path):
     assert "2 rows of the annotation table name the study" in first.error
     assert "in lines 2, 3" in first.error
     assert later.status == "added"
+
+
+def test_a_copy_of_an_annotation_counts_once_and_another_version_does_not(clinic, on_t2, tmp_path):
+    path = write_rtstruct(tmp_path / "in/rt.dcm", [("GTV", CYAN, OUTLINES)], **on_t2)
+    (tmp_path / "in/again").mkdir()
+    shutil.copy(path, tmp_path / "in/again/copy.dcm")
+    (outcome,), unused = taken_in(clinic[0] / "first", tmp_path / "out", tmp_path / "in")
+    assert (outcome.annotation_source, unused) == ("T2", [])
+    write_rtstruct(tmp_path / "in/again/copy.dcm", [("GTV", CYAN, OUTLINES[1:])], **on_t2)
+    (outcome,), _ = taken_in(clinic[0] / "first", tmp_path / "other", tmp_path / "in")
+    assert "2 annotations could be that of the study" in outcome.error

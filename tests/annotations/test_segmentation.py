@@ -355,7 +355,8 @@ def test_an_empty_segment_is_an_error_and_one_without_frames_too(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("algorithm", "drawn_by"), [("AUTOMATIC", "net-7"), ("SEMIAUTOMATIC", ""), ("MANUAL", "")]
+    ("algorithm", "drawn_by"),
+    [("AUTOMATIC", "net-7"), ("Automatic", "net-7"), ("SEMIAUTOMATIC", ""), ("MANUAL", "")],
 )
 def test_what_an_algorithm_drew_names_it(algorithm, drawn_by, tmp_path):
     path = write_seg(tmp_path / "seg.dcm", [("t", some())], grid("axial", SHAPE), algorithm=algorithm)
@@ -398,3 +399,28 @@ def test_highdicom_is_not_needed_to_read(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "highdicom", None)
     assert read(path).data.any()
     assert open_annotation(path).reference.patient_id == IDS.patient
+
+
+@pytest.mark.parametrize("spacing", [2.0, 1.0, 0.5, 3.0])
+@pytest.mark.parametrize("frames", [[3], [1, 4], [0, 1, 2, 5]])
+def test_a_spacing_that_the_images_contradict_changes_no_volume(frames, spacing, tmp_path):
+    geometry = grid("oblique", SHAPE, (4.0, 2.0, 2.0))
+    tumour, kept = some(), np.zeros(SHAPE, bool)
+    kept[frames] = tumour[frames]
+
+    def wrong(ds):
+        ds.SharedFunctionalGroupsSequence[0].PixelMeasuresSequence[0].SpacingBetweenSlices = spacing
+
+    drawn = [(1, s) for s in frames]
+    path = write_seg(tmp_path / "seg.dcm", [("t", tumour)], geometry, frames=drawn, change=wrong)
+    require_same_voxels(read(path, geometry), kept, geometry)
+
+
+def test_frames_of_a_finer_grid_than_the_images_keep_it(tmp_path):
+    geometry = grid("oblique", SHAPE, (2.0, 2.0, 2.0))
+    images = grid("oblique", (3, *SHAPE[1:]), (4.0, 2.0, 2.0), tuple(geometry.to_patient((0, 0, 0))))
+    path = write_seg(tmp_path / "seg.dcm", [("t", some())], geometry, frames=[(1, 0), (1, 1), (1, 4)])
+    assert read(path, images).geometry.spacing[0] == pytest.approx(2.0)
+    aside = grid("oblique", (3, 9, 9), (4.0, 2.0, 2.0), tuple(geometry.to_patient((0, -1, -1))))
+    path = write_seg(tmp_path / "seg.dcm", [("t", some())], geometry, frames=[(1, 0), (1, 4)])
+    assert read(path, aside).geometry.spacing[0] == pytest.approx(2.0)

@@ -161,7 +161,24 @@ def test_a_damaged_map_is_left_out_with_its_file_named(tmp_path: Path) -> None:
     truncate(files[1], -10)
     (study,) = find_studies(scan_folder(tmp_path))
     assert study.adc is None
+    assert f"{files[1]} cannot be read" in study.notes[0]
     assert str(files[1]) in study.uses[1].reason
+
+
+@pytest.mark.parametrize("difference", ["grid", "end"])
+def test_a_map_on_another_grid_is_left_out_and_it_is_said(difference: str, tmp_path: Path) -> None:
+    first = Recipe(number=3)
+    write_series(tmp_path / "dwi", first)
+    pixels = [3, 3] if difference == "grid" else [2.0, 1.5]
+    adc = replace(
+        first, b_values=(0,), number=4, image_type=ADC, adjust=lambda ds: setattr(ds, "PixelSpacing", pixels)
+    )
+    files = write_series(tmp_path / "adc", adc)
+    if difference == "end":
+        files[-1].unlink()
+    (study,) = find_studies(scan_folder(tmp_path))
+    assert study.adc is None
+    assert study.notes[0].startswith("series 4 (DWI) is left out: ADC map of another grid: ")
 
 
 def test_patients_are_kept_apart(tmp_path: Path) -> None:

@@ -68,13 +68,18 @@ def only_manufacturer(file):
     file.DeidentificationMethod, file.ManufacturerModelName = "CTP Default", "Skyra"
 
 
+def only_manufacturer_in_capitals(file):
+    only_manufacturer(file)
+    file.Manufacturer = file.Manufacturer.upper()
+
+
 def as_c24f040_wrote(file):
     only_private(file)
     file.remove_private_tags()
     file.ManufacturerModelName = "Virtual Skyra"
 
 
-MARKS = [only_private, only_method, only_manufacturer, as_c24f040_wrote]
+MARKS = [only_private, only_method, only_manufacturer, only_manufacturer_in_capitals, as_c24f040_wrote]
 
 
 @pytest.mark.parametrize("edit", MARKS)

@@ -5,6 +5,7 @@ import shutil
 from pathlib import Path
 
 import numpy as np
+import pydicom
 import pytest
 
 from tests import tiny
@@ -338,3 +339,20 @@ def test_a_packed_folder_is_what_the_folder_is(make, base, tmp_path):
     outcomes = ingest(Path(archive), tmp_path / "d", cohort="uterine")
     assert [one.status.replace("present", "added") for one in outcomes] == [one.status for one in plain]
     assert [one.case for one in outcomes] == [one.case for one in plain]
+
+
+@pytest.mark.parametrize("write", [True, False])
+@pytest.mark.parametrize("same", [True, False], ids=["same images", "other images"])
+def test_uids_that_two_patients_share_never_give_one_the_others_images(same, write, tmp_path):
+    recipe = Recipe(b_values=(0, 1000))
+    first, second = (write_series(tmp_path / "in" / name, recipe) for name in "ab")
+    for path, there in zip(second, first, strict=True):
+        ds, uid = pydicom.dcmread(path), pydicom.dcmread(there).SeriesInstanceUID
+        ds.SeriesInstanceUID, ds.PatientID = uid, "SOMEBODY-ELSE"
+        if not same:
+            ds.PixelData = (ds.pixel_array + 7).tobytes()
+        ds.save_as(path)
+    one, other = ingest(tmp_path / "in", tmp_path / "out", cohort="uterine", write=write)
+    assert one.status == "added"
+    assert other.status == ("present" if same else "failed")
+    assert same or f"UIDs of {one.case}, which is another patient with other images" in other.error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import filecmp
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -108,7 +109,11 @@ def _by_reference(
                 errors = [reason for reason in reasons.values() if reason]
                 raise min(errors, key=lambda error: "another patient" in error.found)
             for found in [found for found, reason in reasons.items() if reason is None]:
-                files_of.setdefault(found, []).append(file)
+                files = files_of.setdefault(found, [])
+                if not any(
+                    filecmp.cmp(one, other.path, shallow=False) for other in files
+                ):  # a copy counts once
+                    files.append(file)
         except UserError as error:
             unused.append(error)
     matched = {found: _nearest(files, found, choice, single is not None) for found, files in files_of.items()}

@@ -84,7 +84,7 @@ class Choice:
 
 def algorithm(kind: object, name: object, beside: str) -> str:
     """The algorithm that drew a region, empty for people; what is said beside a file that does not say it."""
-    kind = str(kind or "").strip()
+    kind = str(kind or "").strip().upper()
     return str(name or "an algorithm without name") if kind == "AUTOMATIC" else "" if kind else beside
 
 

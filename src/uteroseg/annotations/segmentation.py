@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Iterator
+from contextlib import nullcontext, suppress
 
 import numpy as np
 from pydicom.dataset import Dataset
@@ -115,7 +116,7 @@ def _grid(frames: Array, grid_of: GridOf, what: str) -> tuple[Array, Array, Arra
     normal /= np.linalg.norm(normal)
     depths = positions @ normal
     gaps = np.diff(np.sort(depths))
-    for step in _steps(normal, stated, gaps[gaps > _OFF_MM], grid_of):
+    for step in _steps(frames, normal, gaps[gaps > _OFF_MM], grid_of):
         if (numbers := _numbers(depths, float(step @ normal))) is not None:
             break
     else:
@@ -136,20 +137,40 @@ def _grid(frames: Array, grid_of: GridOf, what: str) -> tuple[Array, Array, Arra
     raise _off(what, f"a frame lies {apart:.2f} mm beside the grid of the others")
 
 
-def _steps(normal: Array, stated: Array, gaps: Array, grid_of: GridOf) -> Iterator[Array]:
+def _steps(frames: Array, normal: Array, gaps: Array, grid_of: GridOf) -> Iterator[Array]:
     """What the step from slice to slice can be, the most certain first."""
-    spacing, thickness = stated
+    spacing, thickness = frames[0, 11:]
+    if spacing and gaps.size and gaps.min() < spacing + _OFF_MM:  # slices that meet bear it out
+        yield normal * spacing
+    images = None
+    with suppress(UserError) if spacing else nullcontext():
+        images = grid_of(frozenset())
+    along = _along(images, normal) if images else None
+    if images and along is not None and spacing and _are_slices_of(images, frames):
+        yield along
     if spacing:
         yield normal * spacing
-    if (images := grid_of(frozenset())) is not None:
-        axes = images.affine[:3, :3].T
-        axis = axes[np.argmax(np.abs(axes @ normal))]
-        if abs(axis @ normal) > (1 - _SAME_PLANE) * np.linalg.norm(axis):
-            yield axis * np.sign(axis @ normal)
+    if along is not None:
+        yield along
     if thickness:
         yield normal * thickness
         if gaps.size and gaps.min() < 2 * thickness:  # no slice fits between the nearest
             yield normal * gaps.min()
+
+
+def _along(images: Geometry, normal: Array) -> Array | None:
+    """The step of images along a normal, where one of their axes is that."""
+    axes = images.affine[:3, :3].T
+    axis = axes[np.argmax(np.abs(axes @ normal))]
+    is_axis = abs(axis @ normal) > (1 - _SAME_PLANE) * np.linalg.norm(axis)
+    return axis * np.sign(axis @ normal) if is_axis else None
+
+
+def _are_slices_of(images: Geometry, frames: Array) -> bool:
+    """Whether every frame begins where a slice of the images does, with pixels of their size."""
+    index = images.to_index(frames[:, :3])
+    off = np.abs(index - np.rint(index) * (1, 0, 0)) * images.spacing
+    return bool(off.max() <= _OFF_MM and np.allclose(frames[:, 9:11], images.spacing[1:], atol=_SAME_PLANE))
 
 
 def _numbers(depths: Array, step: float) -> Array | None:

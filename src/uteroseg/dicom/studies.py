@@ -196,6 +196,10 @@ def _found(group: Acquisition, adc: Series | None, members: Sequence[Series]) ->
     notes = [note for series in used for note in series.notes]
     if len(studies) > 1:
         notes.append(f"Its images came under {len(studies)} Study Instance UIDs of one patient and date.")
+    uses = tuple(_use(s, group, adc) for s in members)
+    if adc is None:
+        spare = [use for use in uses if use.series.kind is SeriesKind.ADC]
+        notes += [f"{use.series.name} is left out: {use.reason}" for use in spare]
     return FoundStudy(
         study_uid=group.study_uids[0],
         patient_id=dwi[0].patient_id,
@@ -204,7 +208,7 @@ def _found(group: Acquisition, adc: Series | None, members: Sequence[Series]) ->
         dwi=dwi,
         adc=adc,
         others=tuple(s for s in members if s not in used),
-        uses=tuple(_use(s, group, adc) for s in members),
+        uses=uses,
         notes=tuple(dict.fromkeys(notes)),
         parts=group.parts,
     )

@@ -28,7 +28,7 @@ def is_virtual(header: Dataset) -> bool:
     creators = [tag for tag in header.keys() if tag >> 16 == GROUP and tag & 0xFF00 == 0]  # noqa: SIM118
     return (
         any(header[tag].value == CREATOR for tag in creators)
-        or any(_SAYS in str(header.get(keyword) or "") for keyword in _TEXTS)
+        or any(_SAYS in str(header.get(keyword) or "").casefold() for keyword in _TEXTS)
         # files of versions that wrote no other mark
         or str(header.get("ManufacturerModelName") or "").startswith("Virtual ")
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -127,7 +127,7 @@ def take_in(
         listed = ", ".join(f"{name} ({number})" for name, number in others.items())
         on_note(f"The cohort {cohort!r} is new in {root}, whose cohorts are (patients): {listed}.")
     pseudonyms = Pseudonyms.for_dataset(root, is_new=not dataset.needs_key, write=write)
-    intake = _Intake(dataset, str(cohort), pseudonyms, replace_masks, keep_t2, adc_b_min, on_mask)
+    intake = _Intake(dataset, str(cohort), pseudonyms, replace_masks, keep_t2, adc_b_min, on_mask, write)
     outcomes = []
     for number, found in enumerate(source.studies, start=1):
         try:
@@ -164,11 +164,14 @@ class _Intake:
     keep_t2: bool
     adc_b_min: float
     on_mask: OnMask
+    write: bool
+    unwritten: dict[CaseId, str] = field(default_factory=dict)  # content of a dry run's cases
 
     def take(self, found: Incoming) -> Outcome:
         """Take a study; raises UserError where it cannot enter."""
         annotation = found.annotation
-        if found.identifier and annotation is None and (case := self._known(found.identifier)):
+        case = self._known(found.identifier) if found.identifier else None
+        if case and annotation is None and self._is_of(case, found):
             return Outcome(found.name, "present", case, split=found.split, notes=found.notes)
         self._refuse_parts(found)
         study = replace(found.load(), adc_b_min=self.adc_b_min)
@@ -184,6 +187,8 @@ class _Intake:
         ]
         identifier = found.identifier or content_of(study)
         if present := self._known(identifier):
+            if not self._is_of(present, found):
+                self._require_same_images(present, study)
             self.dataset.update_participant(present.participant, kept)
             return self._again(found, present, study, arrived)
         t2, passed_over = found.t2(study, arrived) if self.keep_t2 else (None, ())
@@ -211,6 +216,8 @@ class _Intake:
                 t2=t2,
             )
         )
+        if not self.write:
+            self.unwritten[case] = content_of(study)
         self.dataset.update_participant(case.participant, kept)
         told += [f"no T2 of {what}" for what in passed_over]
         outcome = self._outcome(found, "added", case, study, arrived, *told)
@@ -269,6 +276,21 @@ class _Intake:
 
     def _known(self, identifier: str) -> CaseId | None:
         return self.dataset.find(self.pseudonyms.of(identifier))
+
+    def _is_of(self, case: CaseId, found: Incoming) -> bool:
+        """Whether a case is of the patient whom a study is of."""
+        person = self.dataset.participant(case)
+        return not person.has_keyed_source or person.source_key == self.pseudonyms.of(found.patient)
+
+    def _require_same_images(self, case: CaseId, study: DwiStudy) -> None:
+        """Refuse a study that bears the identifiers of another patient's images, but not the images."""
+        there = self.unwritten.get(case) or content_of(self.dataset.load_study(case))
+        if there != content_of(study):
+            raise UserError(
+                f"its series have the UIDs of {case}, which is another patient with other images.",
+                expected="Series Instance UIDs that no other patient's series have.",
+                fix="export or de-identify it again, so that its UIDs are its own.",
+            )
 
     def _refuse_parts(self, found: Incoming) -> None:
         """Tell a dataset that holds pieces of this study as studies, as earlier versions made them."""
