@@ -424,3 +424,20 @@ def test_frames_of_a_finer_grid_than_the_images_keep_it(tmp_path):
     aside = grid("oblique", (3, 9, 9), (4.0, 2.0, 2.0), tuple(geometry.to_patient((0, -1, -1))))
     path = write_seg(tmp_path / "seg.dcm", [("t", some())], geometry, frames=[(1, 0), (1, 4)])
     assert read(path, aside).geometry.spacing[0] == pytest.approx(2.0)
+
+
+@pytest.mark.parametrize("frames", [[0, 1, 2, 3, 4, 5], [1, 4], [3]])
+@pytest.mark.parametrize("spacing", [True, False])
+def test_a_skewed_grid_is_that_of_its_images(frames, spacing, tmp_path):
+    straight = grid("sagittal", SHAPE, (4.0, 2.0, 2.0))
+    affine = straight.affine.copy()
+    affine[:3, 0] += 0.1 * affine[:3, 1]
+    affine[:3, 0] *= 4 / np.linalg.norm(affine[:3, 0])
+    geometry, kept = Geometry(SHAPE, affine), np.zeros(SHAPE, bool)
+    kept[frames] = some()[frames]
+    drawn = [(1, s) for s in frames]
+    path = write_seg(tmp_path / "seg.dcm", [("t", some())], geometry, frames=drawn, spacing=spacing)
+    require_same_voxels(read(path, geometry), kept, geometry)
+    if len(frames) > 1:
+        with pytest.raises(UserError, match="mm beside the grid of the others"):
+            read(path)

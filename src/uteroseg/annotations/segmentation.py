@@ -116,25 +116,27 @@ def _grid(frames: Array, grid_of: GridOf, what: str) -> tuple[Array, Array, Arra
     normal /= np.linalg.norm(normal)
     depths = positions @ normal
     gaps = np.diff(np.sort(depths))
+    off = 0.0
     for step in _steps(frames, normal, gaps[gaps > _OFF_MM], grid_of):
-        if (numbers := _numbers(depths, float(step @ normal))) is not None:
-            break
-    else:
-        listed = ", ".join(f"{mm:.2f}" for mm in sorted(depths - depths.min())[:6])
-        raise UserError(
-            f"{what}: its frames lie {listed} mm along their normal, which fits no distance between slices "
-            f"that is stated (spacing {stated[0]:g}, thickness {stated[1]:g} mm; 0 if none).",
-            expected="frames at multiples of the spacing between slices, or the images they were drawn on.",
-            fix="put the series that it was drawn on into the source, or export the mask as NIfTI.",
-        )
-    offsets = numbers - numbers.mean()
-    measured = offsets @ positions / max(float(offsets @ offsets), 1)
-    for vector in (step, measured):  # what is stated may be rounded
-        places = positions.mean(axis=0) + np.outer(offsets, vector)
-        apart = np.linalg.norm(positions - places, axis=1).max() + np.linalg.norm(vector - step)
-        if apart <= _OFF_MM:
-            return numbers, places[numbers.argmin()], vector
-    raise _off(what, f"a frame lies {apart:.2f} mm beside the grid of the others")
+        if (numbers := _numbers(depths, float(step @ normal))) is None:
+            continue
+        offsets = numbers - numbers.mean()
+        measured = offsets @ positions / max(float(offsets @ offsets), 1)
+        for vector in (step, measured):  # what is stated may be rounded
+            places = positions.mean(axis=0) + np.outer(offsets, vector)
+            apart = np.linalg.norm(positions - places, axis=1).max() + np.linalg.norm(vector - step)
+            if apart <= _OFF_MM:
+                return numbers, places[numbers.argmin()], vector
+        off = off or apart
+    if off:
+        raise _off(what, f"a frame lies {off:.2f} mm beside the grid of the others")
+    listed = ", ".join(f"{mm:.2f}" for mm in sorted(depths - depths.min())[:6])
+    raise UserError(
+        f"{what}: its frames lie {listed} mm along their normal, which fits no distance between slices "
+        f"that is stated (spacing {stated[0]:g}, thickness {stated[1]:g} mm; 0 if none).",
+        expected="frames at multiples of the spacing between slices, or the images they were drawn on.",
+        fix="put the series that it was drawn on into the source, or export the mask as NIfTI.",
+    )
 
 
 def _steps(frames: Array, normal: Array, gaps: Array, grid_of: GridOf) -> Iterator[Array]:
@@ -145,12 +147,12 @@ def _steps(frames: Array, normal: Array, gaps: Array, grid_of: GridOf) -> Iterat
     images = None
     with suppress(UserError) if spacing else nullcontext():
         images = grid_of(frozenset())
-    along = _along(images, normal) if images else None
-    if images and along is not None and spacing and _are_slices_of(images, frames):
-        yield along
+    if images and _are_slices_of(images, frames):
+        step = images.affine[:3, 0]  # whatever its direction: stacks can be skewed
+        yield step * np.sign(step @ normal)
     if spacing:
         yield normal * spacing
-    if along is not None:
+    if images and (along := _along(images, normal)) is not None:
         yield along
     if thickness:
         yield normal * thickness
