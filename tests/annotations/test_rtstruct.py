@@ -195,3 +195,18 @@ def test_what_an_algorithm_contoured_names_it(tmp_path):
     path = write_rtstruct(tmp_path / "rt.dcm", [("GTV", CYAN, SMALL), ("Own", RED, SMALL)], change=automatic)
     file = open_annotation(path)
     assert [file.drawn_by(Choice(name=name)) for name in ("GTV", "Own", "*")] == ["AutoContour 2", "", ""]
+
+
+def test_a_contour_that_is_there_twice_is_no_hole(tmp_path):
+    again = [(s, np.roll(points[::-1], 3, axis=0)) for s, points in OUTLINES[1:3]]
+    path = write_rtstruct(tmp_path / "rt.dcm", [("GTV", CYAN, [*OUTLINES, OUTLINES[0], *again])])
+    np.testing.assert_array_equal(read(path).data, TUMOUR)
+
+
+def test_contours_of_a_number_that_no_region_has_are_told(tmp_path):
+    def change(ds):
+        ds.ROIContourSequence[0].ReferencedROINumber = 77
+
+    path = write_rtstruct(tmp_path / "rt.dcm", [("GTV", CYAN, OUTLINES)], change=change)
+    with pytest.raises(UserError, match=r"ROI numbers that no region has: \[77\]"):
+        read(path)

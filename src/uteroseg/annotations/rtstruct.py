@@ -55,8 +55,13 @@ def draw_roi(dataset: Dataset, region: Region, grid_of: GridOf, what: str) -> Ma
             fix="choose another region, or draw it as closed contours and export it again.",
         )
     if not items:
+        known = {_number(roi, "ROINumber") for roi in dataset.get("StructureSetROISequence") or ()}
+        if strays := {_number(entry, "ReferencedROINumber") for entry in every} - known:
+            raise ValueError(f"its contours are of ROI numbers that no region has: {sorted(strays)}")
         return None
-    contours = [_points(item) for item in items]
+    # one that is there twice would count as a hole of itself, from whatever point it starts
+    outlines = {np.unique(points, axis=0).tobytes(): points for points in map(_points, items)}
+    contours = list(outlines.values())
     images = [image for item in items for image in item.get("ContourImageSequence") or ()]
     uids = {str(image.get("ReferencedSOPInstanceUID") or "") for image in images}
     grid = grid_of(frozenset(uids - {""}))
