@@ -2,6 +2,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pydicom
 import pytest
 from pydicom.dataset import Dataset, FileDataset, FileMetaDataset
 from pydicom.uid import (
@@ -247,3 +248,33 @@ def test_a_whole_examination_as_a_hospital_exports_it(tmp_path: Path) -> None:
     assert kinds["t2_sag"] == ("t2", False)
     assert kinds["RTSTRUCT"] == ("rtstruct", False)
     assert kinds["SR"] == kinds["DOC"] == kinds["PR"] == ("other", False)
+
+
+@pytest.mark.parametrize("of", ["b-value", "repeat"])
+def test_a_series_of_several_echo_times_is_refused_with_two_files_named(of: str, tmp_path: Path) -> None:
+    def longer(ds: pydicom.Dataset) -> None:
+        ds.EchoTime = 63 + 30 * (ds.DiffusionBValue > 0 if of == "b-value" else ds.InstanceNumber > 10)
+
+    write_series(
+        tmp_path, Recipe(b_values=(0, 0, 1000, 1000) if of == "repeat" else (0, 1000), adjust=longer)
+    )
+    (study,) = find_studies(scan_folder(tmp_path))
+    with pytest.raises(UserError, match=r"mixes echo times: \S+ has 63 ms, \S+ has 93 ms"):
+        load_study(study.used)
+
+
+def test_echo_times_that_are_rounded_or_unknown_are_one(tmp_path: Path) -> None:
+    def rounded(ds: pydicom.Dataset) -> None:
+        ds.EchoTime = (63, 63.1, None, 0)[ds.InstanceNumber % 4]
+
+    write_series(tmp_path, Recipe(adjust=rounded))
+    (study,) = find_studies(scan_folder(tmp_path))
+    assert load_study(study.used).b_values == (0, 500, 1000)
+
+
+def test_a_map_of_the_other_acquisition_is_not_said_to_be_left_out(tmp_path: Path) -> None:
+    first = Recipe(number=3)
+    write_series(tmp_path / "a", first)
+    write_series(tmp_path / "adc", replace(first, b_values=(0,), number=4, image_type=ADC))
+    write_series(tmp_path / "b", replace(first, number=8))
+    assert [study.notes for study in find_studies(scan_folder(tmp_path))] == [(), ()]

@@ -281,6 +281,21 @@ def one_plane(series: Series) -> list[Series]:
     ]
 
 
+def one_echo(series: Series) -> Series:
+    """A DWI series as it is, or refused where it has several echo times: no ADC follows from these."""
+    times = {header.get("EchoTime"): path for path, header in zip(series.files, series.headers, strict=True)}
+    known = {float(time): path for time, path in times.items() if isinstance(time, int | float) and time}
+    if not known or max(known) - min(known) < _ECHO_TIME_TOLERANCE_MS:
+        return series
+    (short, one), (long, other) = min(known.items()), max(known.items())
+    refused = UserError(
+        f"{series.name} mixes echo times: {one} has {short:g} ms, {other} has {long:g} ms.",
+        expected="diffusion images of one echo time.",
+        fix="keep the acquisitions in separate series and folders.",
+    )
+    return replace(series, refused=series.refused or refused)
+
+
 def _selected(series: Series, files: Collection[Path]) -> Series:
     pairs = [pair for pair in zip(series.files, series.headers, strict=True) if pair[0] in files]
     return replace(series, files=tuple(p for p, _ in pairs), headers=tuple(h for _, h in pairs))

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from uteroseg.dicom.classify import SILENT, Classification, SeriesKind
 from uteroseg.dicom.copies import without_copies
-from uteroseg.dicom.grouping import Acquisition, acquisitions, grid_of, joined_maps, one_plane
+from uteroseg.dicom.grouping import Acquisition, acquisitions, grid_of, joined_maps, one_echo, one_plane
 from uteroseg.dicom.pairs import find_pairs
 from uteroseg.dicom.scan import Scan, Series, examinations, series_order
 from uteroseg.dicom.virtual import is_virtual
@@ -145,7 +145,9 @@ def _is_dwi(series: Series) -> bool:
 def _studies(members: Sequence[Series]) -> list[FoundStudy]:
     """The diffusion studies of one examination."""
     members = [
-        part for one in without_copies(members) for part in (one_plane(one) if _is_dwi(one) else [one])
+        part
+        for one in without_copies(members)
+        for part in (map(one_echo, one_plane(one)) if _is_dwi(one) else [one])
     ]
     silent = [one for one in members if Classification(one.kind, one.reason) in SILENT]
     groups = acquisitions([one for one in members if _is_dwi(one)], silent)
@@ -156,12 +158,14 @@ def _studies(members: Sequence[Series]) -> list[FoundStudy]:
     if pairs := find_pairs(rest, groups):
         chosen = [(Acquisition((image,)), adc, True) for image, adc in pairs]
     used = {one for group, *_ in chosen for one in group.series}
+    taken = {adc for _, adc, _ in chosen}
+    spare = [one for one in rest if one.kind is SeriesKind.ADC and one not in taken]
     whole = [one for group in groups for one in (group.series if used & set(group.series) else group.joined)]
     rest += [one for one in dict.fromkeys([*whole, *used]) if one not in rest]
     found = []
     for group, adc, is_pair in chosen:
         own = sorted((o for o in rest if set(o.study_uids) & set(group.study_uids)), key=series_order)
-        found.append(replace(_found(group, adc, own), is_pair=is_pair))
+        found.append(replace(_found(group, adc, own, spare), is_pair=is_pair))
     return found
 
 
@@ -188,7 +192,10 @@ def _distance(group: Acquisition, adc: Series) -> int:
     return min(step if step >= 0 else 100_000 - step for step in steps)
 
 
-def _found(group: Acquisition, adc: Series | None, members: Sequence[Series]) -> FoundStudy:
+def _found(
+    group: Acquisition, adc: Series | None, members: Sequence[Series], unused: Collection[Series]
+) -> FoundStudy:
+    """Describe a study; ``unused`` are the maps of its examination that no study uses."""
     dwi = group.series
     used = [*dwi, adc] if adc else [*dwi]
     files = [str(path.parent) for series in used for path in series.files]
@@ -198,7 +205,7 @@ def _found(group: Acquisition, adc: Series | None, members: Sequence[Series]) ->
         notes.append(f"Its images came under {len(studies)} Study Instance UIDs of one patient and date.")
     uses = tuple(_use(s, group, adc) for s in members)
     if adc is None:
-        spare = [use for use in uses if use.series.kind is SeriesKind.ADC]
+        spare = [use for use in uses if use.series in unused]
         notes += [f"{use.series.name} is left out: {use.reason}" for use in spare]
     return FoundStudy(
         study_uid=group.study_uids[0],
