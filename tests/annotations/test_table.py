@@ -16,7 +16,7 @@ def table(folder, text, encoding="utf-8"):
     for name in ("m.nii.gz", "Maske größer.nrrd", "a,b;c.dcm"):
         (folder / name).touch()
     (folder / "t.csv").write_bytes(text.encode(encoding))
-    return read_table(folder / "t.csv", Choice(name="GTV"))
+    return read_table(folder / "t.csv", Choice(name="GTV")).rows
 
 
 def shown(rows):
@@ -85,7 +85,7 @@ def test_separators_encodings_and_the_order_of_columns_do_not_matter(tmp_path_fa
         ("study,mask\nfirst,m.nii.gz\nfirst/,none\n", "names first twice, in lines 2 and 3"),
         (
             "study,mask,label\nfirst,m.nii.gz,GTV\n",
-            "has the label 'GTV' in line 2, and m.nii.gz has",
+            "has the label 'GTV' in line 2, no number, and m.nii.gz names none",
         ),
         ('study,mask,histology\nfirst,m.nii.gz,"serous\nsecond,m.nii.gz,clear\n', "cannot be read as text"),
         ("PK\x03\x04\x14\0\x06\0", "may be a spreadsheet"),

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from tests.grids import ORIENTATIONS, grid, grids
 from uteroseg.errors import UserError
+from uteroseg.imaging.geometry import Geometry
 from uteroseg.imaging.nifti import (
     MAX_FORMS_APART,
     forms_apart,
@@ -222,6 +223,14 @@ def test_what_we_write_gives_one_place_wherever_it_is(tmp_path_factory, geometry
     np.testing.assert_allclose(
         itk.TransformIndexToPhysicalPoint(last[::-1]), read_geometry(path).to_patient(last), atol=1e-2
     )
+
+
+def test_what_we_write_of_a_skewed_grid_gives_one_place(tmp_path):
+    affine = np.diag([-1.5, -1.5, 4.0, 1.0])
+    affine[0, 1] = 1.5
+    write_image(tmp_path / "a.nii", np.zeros((9, 64, 64), np.uint8), Geometry((9, 64, 64), affine))
+    assert forms_apart(tmp_path / "a.nii") == (0, 0)
+    assert read_geometry(tmp_path / "a.nii").difference(Geometry((9, 64, 64), affine)) is None
 
 
 @pytest.mark.parametrize(("units", "factor"), [("meter", 1000), ("mm", 1), ("micron", 0.001), ("unknown", 1)])

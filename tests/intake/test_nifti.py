@@ -23,7 +23,7 @@ def table(folder, *lines):
 
 
 def found(source, *lines, b_values=()):
-    rows = read_table(table(source.parent, *lines)) if lines else []
+    rows = read_table(table(source.parent, *lines)).rows if lines else []
     return find_nifti(source, rows, origin="in", reading=Reading(b_values))
 
 

@@ -227,18 +227,87 @@ def test_what_a_table_says_of_the_patient_is_kept_unless_it_tells_who(tmp_path):
     write_mask(tmp_path / "m.nii.gz", mask)
     path = tmp_path / "t.csv"
     path.write_bytes(
-        "Mask;Study;Reader;Histology;FIGO stage;Patient name\r\n"
-        "m.nii.gz;p1;Dr A;Karzinom gro\xdf;IB2;Doe^Jane\r\n".encode("latin-1")
+        "Mask;Study;Reader;Histology;FIGO stage;Patient name;Hausarzt;Remarks;Grade\r\n"
+        "m.nii.gz;p1;Dr A;Karzinom gro\xdf;IB2;Doe^Jane;Huber;call Mrs Doe;2 (Doe)\r\n".encode("latin-1")
     )
-    (one,) = ingest(tmp_path / "in", tmp_path / "d", cohort="uterine", annotations=path)
+    notes = []
+    (one,) = ingest(tmp_path / "in", tmp_path / "d", cohort="uterine", annotations=path, on_note=notes.append)
     assert one.status == "added"
     dataset = Dataset.open(tmp_path / "d")
     person = dataset.participant(one.case)
     assert (person.histology, dict(person.others)) == ("Karzinom groß", {"figo_stage": "IB2"})
     assert "figo_stage" in json.loads((dataset.root / "participants.json").read_text())
-    assert "may tell who" in str(one)
-    assert not [p for p in dataset.root.rglob("*") if p.is_file() and b"Doe" in p.read_bytes()]
+    assert [note.split("column '")[1].split("'")[0] for note in notes] == [
+        "patient_name",
+        "hausarzt",
+        "remarks",
+        "grade",
+    ]
+    for name in (b"Doe", b"Huber"):
+        assert not [p for p in dataset.root.rglob("*") if p.is_file() and name in p.read_bytes()]
     assert json.loads((dataset.root / one.case.annotation("json")).read_text())["reader"] == "Dr A"
+
+
+@pytest.mark.parametrize("write", [True, False])
+def test_two_masks_for_one_study_do_not_take_turns(write, tmp_path):
+    study, mask = nifti(tmp_path / "in", "p1/dwi", seed=1)
+    shutil.copytree(tmp_path / "in/p1", tmp_path / "in/p1 again")
+    write_mask(tmp_path / "a.nii.gz", mask)
+    smaller = mask.data & (np.cumsum(mask.data).reshape(mask.data.shape) > mask.data.sum() // 3)
+    write_mask(tmp_path / "b.nii.gz", Mask(smaller, study.geometry))
+    table = a_table(tmp_path, "p1,a.nii.gz,", "p1 again,b.nii.gz,")
+
+    def again(**how):
+        return ingest(tmp_path / "in", tmp_path / "d", cohort="uterine", annotations=table, **how)
+
+    def said(outcomes, first):
+        assert [one.status for one in outcomes] == [first, "differs"]
+        assert "p1/dwi and this are one study" in outcomes[1].error
+        assert "p1 again" in outcomes[1].study
+
+    said(again(write=write), "added")
+    if write:
+        for _ in range(2):
+            said(again(replace_masks=True), "present")
+        said(again(replace_masks=True, write=False), "present")
+        dataset = Dataset.open(tmp_path / "d")
+        assert not (dataset.root / dataset.cases()[0].history).exists()
+        assert dataset.same_mask(dataset.cases()[0], mask)
+
+
+def test_a_mask_that_is_named_for_two_patients_is_neithers(tmp_path):
+    study, mask = nifti(tmp_path / "in", "p1/dwi", seed=1)
+    nifti(tmp_path / "in", "p1/later", seed=2)
+    nifti(tmp_path / "in", "p2/dwi", seed=3)
+    write_mask(tmp_path / "m.nii.gz", mask)
+    table = a_table(tmp_path, "p1/dwi,m.nii.gz,", f"p2/dwi,{tmp_path}/in/../m.nii.gz,1")
+    outcomes = ingest(tmp_path / "in", tmp_path / "d", cohort="uterine", annotations=table)
+    assert [one.status for one in outcomes] == ["failed", "added", "failed"]
+    for one in (outcomes[0], outcomes[2]):
+        assert "studies of several patients: p1/dwi, p2/dwi" in one.error
+    table = a_table(tmp_path, "p1/dwi,m.nii.gz,", "p1/later,m.nii.gz,")  # one patient, two acquisitions
+    outcomes = ingest(tmp_path / "in", tmp_path / "d", cohort="uterine", annotations=table)
+    assert [one.status for one in outcomes] == ["added", "mask added", "added"]
+    zeros = Mask(np.zeros(study.geometry.shape, bool), study.geometry)
+    write_mask(tmp_path / "zeros.nii.gz", zeros)
+    table = a_table(tmp_path, "p1/dwi,zeros.nii.gz,none", "p2/dwi,zeros.nii.gz,none")
+    outcomes = ingest(tmp_path / "in", tmp_path / "e", cohort="uterine", annotations=table)
+    assert [one.status for one in outcomes] == ["added", "added", "added"]
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("study,mask,split,Cohort\np1,none,train,x\n", "columns split; cohort, which a dataset keeps itself"),
+        ("study,mask\n", "names no study: it has no rows"),
+    ],
+)
+def test_a_table_that_cannot_be_meant_is_refused_once(text, told, tmp_path):
+    nifti(tmp_path / "in", "p1/dwi", seed=1)
+    (tmp_path / "t.csv").write_text(text)
+    with pytest.raises(UserError, match=told):
+        ingest(tmp_path / "in", tmp_path / "d", cohort="uterine", annotations=tmp_path / "t.csv")
+    assert not (tmp_path / "d").exists()
 
 
 def test_a_new_cohort_beside_others_is_said(tmp_path):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import filecmp
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from uteroseg.annotations.belonging import drawn_on, why_not
@@ -29,10 +29,13 @@ class Matches:
         An error where it cannot be told which annotation is the study's.
     unused : tuple of UserError
         Why annotation files belong to no study, each naming its file.
+    notes : tuple of str
+        What is to be said of the table.
     """
 
-    by_study: Mapping[FoundStudy, Annotation | UserError]
+    by_study: Mapping[FoundStudy, Annotation | UserError] = field(default_factory=dict)
     unused: tuple[UserError, ...] = ()
+    notes: tuple[str, ...] = ()
 
     def of(self, found: FoundStudy) -> Annotation | None:
         """The annotation of a study, or None; raises UserError where several could be."""
@@ -66,7 +69,8 @@ def match(path: Path, studies: Sequence[FoundStudy], source: Path, choice: Choic
     single = None if path.is_dir() else open_if_annotation(path)
     if single or path.is_dir():
         return _by_reference(path, single, studies, choice)
-    rows = read_table(path, choice)
+    table = read_table(path, choice)
+    rows = table.rows
     fitting = {found: [row for row in rows if row.belongs_to(found, source)] for found in studies}
     known = {row.study for several in fitting.values() for row in several}
     if unknown := [row.study for row in rows if row.study not in known]:
@@ -75,7 +79,8 @@ def match(path: Path, studies: Sequence[FoundStudy], source: Path, choice: Choic
             expected="a StudyInstanceUID or folder of a diffusion study that was found.",
             fix="correct the column 'study'; a dry run lists what was found.",
         )
-    return Matches({found: _only(several, found) for found, several in fitting.items() if several})
+    by_study = {found: _only(several, found) for found, several in fitting.items() if several}
+    return Matches(by_study, notes=table.notes)
 
 
 def _only(rows: Sequence[Row], found: FoundStudy) -> Row | UserError:

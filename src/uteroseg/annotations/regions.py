@@ -98,7 +98,7 @@ def choose(regions: Sequence[Region], choice: Choice, path: Path) -> Region:
         what the file holds.
     """
     fitting = [region for region in regions if choice.fits(region)]
-    listed = "; ".join(map(str, regions)) or "nothing but background"
+    listed = "; ".join(map(str, regions))
     if len(fitting) == 1:
         (chosen,) = fitting
         alike = [one for one in regions if (one.layer, one.number) == (chosen.layer, chosen.number)]
@@ -110,7 +110,9 @@ def choose(regions: Sequence[Region], choice: Choice, path: Path) -> Region:
             expected="a number of its own for each region.",
             fix="number them anew and export them again.",
         )
-    if not fitting:
+    if not regions:
+        found = f"{path} holds nothing but background."
+    elif not fitting:
         found = f"{path} holds no region of {choice}, it holds: {listed}."
     elif len(fitting) < len(regions):
         found = f"{path} holds {len(fitting)} regions of {choice}: {'; '.join(map(str, fitting))}."

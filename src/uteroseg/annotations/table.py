@@ -6,11 +6,12 @@ import csv
 import io
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from uteroseg.annotations.clinical import columns_to_keep
 from uteroseg.annotations.file import METAIMAGE, NIFTI, AnnotationFile, open_annotation
 from uteroseg.annotations.regions import Choice
 from uteroseg.dicom.studies import FoundStudy
@@ -19,6 +20,7 @@ from uteroseg.imaging.nifti import Form
 
 _NONE = "none"
 _OWN = ("study", "mask", "label", "reader")
+_OF_A_DATASET = ("participant_id", "cohort", "split", "source", "source_key")
 _NUMBER = re.compile(r"[-+]?\d+([.,]\d+)?")
 
 
@@ -34,7 +36,7 @@ class Annotation:
         Which region of the file is the tumour.
     reader : str
     clinical : mapping of str to str
-        What else the table says of the study, by the names of its columns in small letters.
+        What else the table says of the disease, by the names of its columns in small letters.
     named : bool
         Somebody named the file, in a table or alone; it did not just lie in a folder.
     opened : AnnotationFile, optional
@@ -75,7 +77,22 @@ class Row(Annotation):
         return folder != source.resolve() and found.folder.resolve().is_relative_to(folder)
 
 
-def read_table(path: Path, choice: Choice | None = None) -> list[Row]:
+@dataclass(frozen=True)
+class Table:
+    """An annotation table.
+
+    Parameters
+    ----------
+    rows : list of Row
+    notes : tuple of str
+        What is to be said of it.
+    """
+
+    rows: list[Row]
+    notes: tuple[str, ...] = ()
+
+
+def read_table(path: Path, choice: Choice | None = None) -> Table:
     """Read the table, as any office program writes it: its separator and encoding are found out.
 
     Parameters
@@ -90,7 +107,8 @@ def read_table(path: Path, choice: Choice | None = None) -> list[Row]:
     Raises
     ------
     UserError
-        If it cannot be read, lacks a column, names a mask that does not exist, or a study twice.
+        If it cannot be read, lacks a column, has one that a dataset keeps itself, has no rows, names a mask
+        that does not exist, or a study twice.
     """
     if path.is_dir():
         raise _defect(path, "is a folder, and files of this kind do not say which study they belong to")
@@ -104,16 +122,26 @@ def read_table(path: Path, choice: Choice | None = None) -> list[Row]:
     names = [name for name in header if name]
     if len(set(names)) < len(names) or not {"study", "mask"} <= set(names):
         raise _defect(path, f"has the columns {'; '.join(filter(None, written)) or 'of no table'}")
-    rows: dict[str, Row] = {}
+    if ours := [name for name in names if name in _OF_A_DATASET]:
+        raise _defect(path, f"has the columns {'; '.join(ours)}, which a dataset keeps itself")
+    if not lines[1:]:
+        raise _defect(path, "names no study: it has no rows")
+    cells_of: dict[int, dict[str, str]] = {}  # by line
     for number, cells in lines[1:]:
         if any(cell.strip() for cell in cells[len(header) :]):
             raise _defect(path, f"has more cells than columns in line {number}")
-        row = {name: cell.strip() for name, cell in zip(header, cells, strict=False) if name and cell.strip()}
-        one = _row(row, path, number, encoding, choice or Choice())
+        pairs = zip(header, cells, strict=False)
+        cells_of[number] = {name: cell.strip() for name, cell in pairs if name and cell.strip()}
+    clinical = [name for name in names if name not in _OWN]
+    kept, left_out = columns_to_keep(list(cells_of.values()), clinical)
+    rows: dict[str, Row] = {}
+    for number, row in cells_of.items():
+        one = _row(row, kept, path, number, encoding, choice or Choice())
         if one.study in rows:
             raise _defect(path, f"names {one.study} twice, in lines {rows[one.study].line} and {number}")
         rows[one.study] = one
-    return list(rows.values())
+    notes = [f"The table's column {name!r} is not kept: {why}." for name, why in left_out.items()]
+    return Table(list(rows.values()), tuple(notes))
 
 
 def first_that_exists(folder: Path, name: str, encoding: str = "utf-8") -> Path:
@@ -124,7 +152,9 @@ def first_that_exists(folder: Path, name: str, encoding: str = "utf-8") -> Path:
     return next((path for path in paths if os.path.exists(path)), paths[0])  # noqa: PTH110 (never raises)
 
 
-def _row(row: Mapping[str, str], path: Path, line: int, encoding: str, choice: Choice) -> Row:
+def _row(
+    row: Mapping[str, str], kept: Sequence[str], path: Path, line: int, encoding: str, choice: Choice
+) -> Row:
     label, named = row.get("label", ""), row.get("mask", "")
     mask = None if named.casefold() == _NONE else first_that_exists(path.parent, named, encoding)
     if not row.get("study") or not named or (mask and not os.path.isfile(mask)):  # noqa: PTH113
@@ -134,10 +164,10 @@ def _row(row: Mapping[str, str], path: Path, line: int, encoding: str, choice: C
     elif _NUMBER.fullmatch(label):
         choice = Choice(number=float(label.replace(",", ".")))
     elif label and mask and mask.name.lower().endswith((*NIFTI, *METAIMAGE)):
-        raise _defect(path, f"has the label {label!r} in line {line}, and {mask.name} has no names")
+        raise _defect(path, f"has the label {label!r} in line {line}, no number, and {mask.name} names none")
     elif label:
         choice = Choice(name=label)
-    clinical = {name: cell for name, cell in row.items() if name not in _OWN}
+    clinical = {name: row[name] for name in kept if name in row}
     study = row["study"].rstrip("/\\")
     return Row(
         mask=mask, choice=choice, reader=row.get("reader", ""), clinical=clinical, study=study, line=line

@@ -59,11 +59,13 @@ def told(
     total = ", ".join(f"{number} {status}" for status, number in counts.items()) or "nothing"
     lines = [str(outcome) for outcome in outcomes]
     lines += [f"UNUSED   {error}" for error in unused]
-    lines.append(
-        f"{dataset}: {total} ({len(outcomes)} studies of {patients} patients"
-        f"{f', {len(unused)} annotation files unused' if unused else ''})"
-        f"{'; a dry run, nothing was written' if dry_run else ''}"
-    )
+    whole = [_counted(len(outcomes), "study", "studies")]
+    if patients:
+        whole[0] += f" of {_counted(patients, 'patient', 'patients')}"
+    if unused:
+        whole.append(f"{_counted(len(unused), 'annotation file', 'annotation files')} unused")
+    dry = "; a dry run, nothing was written" if dry_run else ""
+    lines.append(f"{dataset}: {total} ({', '.join(whole)}){dry}")
     values = {
         "studies": [outcome.describe() for outcome in outcomes],
         "unused_annotations": [str(error) for error in unused],
@@ -72,6 +74,10 @@ def told(
         "dry_run": dry_run,
     }
     return lines, values
+
+
+def _counted(number: int, one: str, several: str) -> str:
+    return f"{number} {one if number == 1 else several}"
 
 
 def all_well(outcomes: Sequence[Outcome], unused: Sequence[UserError]) -> bool:

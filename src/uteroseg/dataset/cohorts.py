@@ -32,6 +32,12 @@ def rename_cohort(dataset: Dataset, old: str, new: str) -> int:
         If there is no such cohort, or one of the new name already.
     """
     patients = patients_of(dataset, old)
+    if new == old:
+        raise UserError(
+            f"The cohort {old!r} has this name already.",
+            expected="another name.",
+            fix="name the new one after the old one.",
+        )
     if new in dataset.cohorts():
         raise UserError(
             f"{dataset.root} has a cohort {new!r} already.",

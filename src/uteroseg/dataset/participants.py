@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 
+from uteroseg.annotations.clinical import may_identify
 from uteroseg.errors import UserError
 from uteroseg.files import write_text
 
@@ -152,18 +153,6 @@ def require_clinical(columns: Iterable[str]) -> None:
                 expected="columns without names, identifiers and dates: a dataset says who nobody is.",
                 fix="leave the column out, or turn it into one that may be shared, such as an age.",
             )
-
-
-def may_identify(column: str) -> bool:
-    """Whether a column, by its title, may tell who a patient is, or when they came."""
-    words = re.findall(r"[A-ZÄÖÜ]?[a-zäöüß]+|[A-ZÄÖÜ]+", column)
-    return column.lower().rstrip("s") == "patient" or not _IDENTIFYING.isdisjoint(map(str.lower, words))
-
-
-_WHO = "name names surname firstname lastname forename vorname nachname id ids uid uids pid mrn ssn patientid"
-_WHERE = "address adresse street phone telephone telefon email mail insurance accession"
-_WHEN = "birth birthday birthdate born dob geburtstag geburtsdatum geboren date dates datum"
-_IDENTIFYING = frozenset(f"{_WHO} {_WHERE} {_WHEN}".split())
 
 
 def updated(known: Participant, found: Mapping[str, str]) -> Participant:

@@ -42,6 +42,8 @@ def write_image(path: Path, image: Array, geometry: Geometry) -> None:
     nifti.header.set_xyzt_units("mm", "sec" if image.ndim == 4 else None)
     nifti.set_qform(geometry.nifti_affine, code="scanner")
     nifti.set_sform(geometry.nifti_affine, code="scanner")
+    if _apart(nifti.header)[1] > MAX_FORMS_APART / 10:  # a qform knows no skewed grid
+        nifti.set_qform(None, code="unknown")
     nib.save(nifti, path)
 
 

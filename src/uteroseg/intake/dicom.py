@@ -20,6 +20,7 @@ from uteroseg.intake.study import Incoming
 
 if TYPE_CHECKING:
     from uteroseg.annotations.arrive import Arrived
+    from uteroseg.annotations.matching import Matches
     from uteroseg.annotations.regions import Choice
     from uteroseg.annotations.table import Annotation
 
@@ -92,14 +93,14 @@ def find_dicom(
     choice: Choice,
     reading: Reading,
     register: bool,
-) -> tuple[list[DicomStudy], tuple[UserError, ...], Scan]:
+) -> tuple[list[DicomStudy], Matches | None, Scan]:
     """Find the diffusion studies below a folder, and the annotation of each.
 
     Returns
     -------
     studies : list of DicomStudy
-    unused : tuple of UserError
-        Why annotation files belong to none of them.
+    matches : Matches, optional
+        Which annotation is whose, where annotations were named.
     scan : Scan
         All that was found.
 
@@ -112,7 +113,7 @@ def find_dicom(
     found = require_studies(scan, folder)
     matches = None
     if annotations:
-        from uteroseg.annotations.matching import match
+        from uteroseg.annotations.matching import match  # scipy, which it needs, takes a tenth of a second
 
         matches = match(annotations, found, folder, choice)
     several = _several_dates(found)
@@ -137,7 +138,7 @@ def find_dicom(
         )
         for one in found
     ]
-    return studies, matches.unused if matches else (), scan
+    return studies, matches, scan
 
 
 def _several_dates(found: Sequence[FoundStudy]) -> set[str]:

@@ -147,6 +147,12 @@ def load_images(found: ImageStudy, b_values: Sequence[float] = (), *, form: Form
     image = _only(found.images, "images")
     if found.is_pair:
         return _load_pair(image, _only(found.maps, "ADC maps"), b_values, form)
+    if not _is_nifti(image):
+        raise UserError(
+            f"{image} is no NIfTI image, and {bval_of(image).name} beside it lists several b-values.",
+            expected="several b-values in one NIfTI image (.nii, .nii.gz).",
+            fix="convert the image to NIfTI, with a volume for each b-value.",
+        )
     study = read_study(image, form=form)
     kept = {name: value for name, value in study.acquisition.items() if name not in (DERIVED, ADC_LEFT_OUT)}
     adc, left_out = _map_beside(found.maps, study.geometry, form)
@@ -194,7 +200,7 @@ def _in_folder(
         part = parts[_prefix(stem)]
         yield ImageStudy(
             printable((place / stem).as_posix()),
-            tuple(filter(_is_nifti, images[stem])) or (folder / f"{stem}.nii.gz",),
+            tuple(filter(_is_nifti, images[stem])) or tuple(images[stem]) or (folder / f"{stem}.nii.gz",),
             tuple(part["adc"]),
             t2=next(iter(part["t2w"]), None),
         )

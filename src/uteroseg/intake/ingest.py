@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import shutil
-from collections.abc import Callable, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,7 +16,7 @@ from uteroseg.dataset.check.images import study_problems
 from uteroseg.dataset.check.masks import mask_problems
 from uteroseg.dataset.identity import Pseudonyms, key_file
 from uteroseg.dataset.layout import CaseId
-from uteroseg.dataset.participants import MISSING, Participant, may_identify, require_cohort_name, updated
+from uteroseg.dataset.participants import MISSING, Participant, require_cohort_name, updated
 from uteroseg.dataset.store import Dataset, NewCase
 from uteroseg.dataset.visits import Visit
 from uteroseg.errors import UserError
@@ -126,8 +129,20 @@ def take_in(
     if (others := dataset.cohorts()) and cohort not in others:
         listed = ", ".join(f"{name} ({number})" for name, number in others.items())
         on_note(f"The cohort {cohort!r} is new in {root}, whose cohorts are (patients): {listed}.")
+    for note in source.notes:
+        on_note(note)
     pseudonyms = Pseudonyms.for_dataset(root, is_new=not dataset.needs_key, write=write)
-    intake = _Intake(dataset, str(cohort), pseudonyms, replace_masks, keep_t2, adc_b_min, on_mask, write)
+    intake = _Intake(
+        dataset,
+        str(cohort),
+        pseudonyms,
+        replace_masks,
+        keep_t2,
+        adc_b_min,
+        on_mask,
+        write,
+        shared=_shared_masks(source.studies),
+    )
     outcomes = []
     for number, found in enumerate(source.studies, start=1):
         try:
@@ -142,6 +157,20 @@ def take_in(
         pairs = zip(outcomes, source.studies, strict=True)
         write_linkage(link, [(one.case, found) for one, found in pairs if one.case])
     return outcomes
+
+
+def _shared_masks(studies: Sequence[Incoming]) -> dict[Path, list[str]]:
+    """Files with a mask that are named for studies of several patients, with these studies."""
+    named: dict[Path, list[Incoming]] = defaultdict(list)
+    for found in studies:
+        with suppress(UserError):  # which is raised again when its turn comes
+            if (annotation := found.annotation) and annotation.mask and not annotation.choice.no_tumour:
+                named[Path(os.path.realpath(annotation.mask))].append(found)
+    return {
+        path: [one.name for one in several]
+        for path, several in named.items()
+        if len({one.patient for one in several}) > 1
+    }
 
 
 def _remove(paths: Sequence[Path]) -> None:
@@ -165,7 +194,9 @@ class _Intake:
     adc_b_min: float
     on_mask: OnMask
     write: bool
+    shared: Mapping[Path, Sequence[str]]  # masks that are named for several patients
     unwritten: dict[CaseId, str] = field(default_factory=dict)  # content of a dry run's cases
+    masked_by: dict[CaseId, tuple[str, float]] = field(default_factory=dict)  # in this run: study, mL
 
     def take(self, found: Incoming) -> Outcome:
         """Take a study; raises UserError where it cannot enter."""
@@ -174,17 +205,14 @@ class _Intake:
         if case and annotation is None and self._is_of(case, found):
             return Outcome(found.name, "present", case, split=found.split, notes=found.notes)
         self._refuse_parts(found)
+        self._refuse_shared(found)
         study = replace(found.load(), adc_b_min=self.adc_b_min)
         study.fit()  # refuses what no command could use
         arrived = found.arrived(study)
         refuse_errors(study_problems(study))
         if arrived:
             refuse_errors(mask_problems(arrived.mask, study))
-        clinical = annotation.clinical if annotation else {}
-        kept = {name: text for name, text in clinical.items() if not may_identify(name)}
-        told = [
-            f"column {name!r} is not kept: it may tell who that is" for name in clinical if name not in kept
-        ]
+        kept = annotation.clinical if annotation else {}
         identifier = found.identifier or content_of(study)
         if present := self._known(identifier):
             if not self._is_of(present, found):
@@ -219,8 +247,9 @@ class _Intake:
         if not self.write:
             self.unwritten[case] = content_of(study)
         self.dataset.update_participant(case.participant, kept)
-        told += [f"no T2 of {what}" for what in passed_over]
-        outcome = self._outcome(found, "added", case, study, arrived, *told)
+        outcome = self._outcome(
+            found, "added", case, study, arrived, *(f"no T2 of {what}" for what in passed_over)
+        )
         return replace(outcome, t2=t2.name if t2 else "")
 
     def _again(self, found: Incoming, case: CaseId, study: DwiStudy, arrived: Arrived | None) -> Outcome:
@@ -231,16 +260,27 @@ class _Intake:
             self.dataset.add_mask(case, arrived.mask, arrived.sidecar)
             return self._outcome(found, "mask added", case, study, arrived)
         if self.dataset.same_mask(case, arrived.mask):
+            self.masked_by.setdefault(case, (found.name, volume_ml(arrived.mask)))
             return Outcome(found.name, "present", case, split=found.split, notes=found.notes)
-        if self.replace_masks:
+        volume = f"{volume_ml(arrived.mask):.2f} mL"
+        if case in self.masked_by:
+            other, stays = self.masked_by[case]
+            error = UserError(
+                f"{other} and this are one study, and their masks differ: {stays:.2f} mL, which stays, and "
+                f"{volume}.",
+                expected="one mask for each study.",
+                fix="take one of the two out of the source or its table.",
+            )
+        elif self.replace_masks:
             self.dataset.replace_mask(case, arrived.mask, arrived.sidecar)
             return self._outcome(found, "mask replaced", case, study, arrived)
-        error = UserError(
-            f"its mask of {volume_ml(arrived.mask):.2f} mL differs from the dataset's of "
-            f"{volume_ml(self.dataset.load_mask(case)):.2f} mL, which stays.",
-            expected="the mask that the dataset has.",
-            fix="set replace_masks to take the new one; the old one is kept as a version.",
-        )
+        else:
+            stays = volume_ml(self.dataset.load_mask(case))
+            error = UserError(
+                f"its mask of {volume} differs from the dataset's of {stays:.2f} mL, which stays.",
+                expected="the mask that the dataset has.",
+                fix="set replace_masks to take the new one; the old one is kept as a version.",
+            )
         return Outcome(found.name, "differs", case, split=found.split, error=str(error))
 
     def _outcome(
@@ -248,6 +288,7 @@ class _Intake:
     ) -> Outcome:
         acquisition, annotation = study.acquisition, found.annotation
         if arrived:
+            self.masked_by[case] = found.name, volume_ml(arrived.mask)
             self.on_mask(case, study, arrived)
         without_b = acquisition.get("b_values_left_out", {}).items()
         derived = acquisition.get(DERIVED, {}).items()
@@ -300,6 +341,17 @@ class _Intake:
                 f"{', '.join(cases[:5])}{' …' if len(cases) > 5 else '.'}",
                 expected="the study as one case: its series are one acquisition.",
                 fix="remove these patients from the dataset, then ingest again.",
+            )
+
+    def _refuse_shared(self, found: Incoming) -> None:
+        """Refuse a mask that is named for several patients: it lies in one of them at most."""
+        mask = found.annotation.mask if found.annotation else None
+        if mask and (named := self.shared.get(Path(os.path.realpath(mask)))):
+            raise UserError(
+                f"{mask} is named as the mask of studies of several patients: {', '.join(named[:5])}"
+                f"{' …' if len(named) > 5 else '.'}",
+                expected="for each patient a file of their own; where there is no tumour, 'none'.",
+                fix="correct the table.",
             )
 
     def _visit(self, found: Incoming) -> Visit | None:

@@ -35,6 +35,8 @@ class Source:
         Why annotation files belong to none of them.
     scan : Scan, optional
         All that was found in scanner files.
+    notes : tuple of str
+        What is to be said of the whole.
     original : Dataset, optional
         The dataset that was exported to what this is.
     told : callable
@@ -44,6 +46,7 @@ class Source:
     studies: Sequence[Incoming] = ()
     unused: tuple[UserError, ...] = ()
     scan: Scan | None = None
+    notes: tuple[str, ...] = ()
     original: Dataset | None = None
     told: Callable[[str], str] = str
 
@@ -93,20 +96,22 @@ def open_source(
         if kind == "dicom":
             from uteroseg.intake.dicom import find_dicom
 
-            studies, unused, scan = find_dicom(
+            studies, matches, scan = find_dicom(
                 folder,
                 annotations=annotations,
                 choice=choice,
                 reading=reading,
                 register=register,
             )
-            yield Source(studies, tuple(map(archive.error_told, unused)), scan, told=archive.told)
+            unused = tuple(map(archive.error_told, matches.unused)) if matches else ()
+            yield Source(studies, unused, scan, matches.notes if matches else (), told=archive.told)
         elif kind == "nifti":
-            from uteroseg.annotations.table import read_table
+            from uteroseg.annotations.table import Table, read_table
             from uteroseg.intake.nifti import find_nifti
 
-            rows = read_table(annotations, choice) if annotations else []
-            yield Source(find_nifti(folder, rows, origin=origin, reading=reading), told=archive.told)
+            table = read_table(annotations, choice) if annotations else Table([])
+            found = find_nifti(folder, table.rows, origin=origin, reading=reading)
+            yield Source(found, notes=table.notes, told=archive.told)
         else:
             from uteroseg.intake.nnunet import find_nnunet
             from uteroseg.intake.original import original_in
