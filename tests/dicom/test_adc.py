@@ -126,3 +126,9 @@ def test_a_map_that_can_be_used_is_not_spoken_of(tmp_path: Path) -> None:
     assert study.scanner_adc is not None
     np.testing.assert_allclose(study.scanner_adc[1], TRUTH, atol=1e-3)
     assert ADC_LEFT_OUT not in study.acquisition
+
+
+def test_a_rescale_slope_of_0_is_refused(tmp_path: Path) -> None:
+    write_series(tmp_path, Recipe(adjust=lambda ds: setattr(ds, "RescaleSlope", 0)))
+    with pytest.raises(UserError, match="its Rescale Slope is 0"):
+        load_study(scan_folder(tmp_path).series)

@@ -9,7 +9,7 @@ from uteroseg.dicom import archive
 from uteroseg.dicom.archive import unpacked
 from uteroseg.dicom.assemble import load_study
 from uteroseg.dicom.scan import scan_folder
-from uteroseg.dicom.studies import find_studies
+from uteroseg.dicom.studies import find_studies, require_studies
 from uteroseg.errors import UserError, printable
 
 
@@ -160,3 +160,15 @@ def test_a_cut_archive_is_refused(tmp_path):
     (tmp_path / "a.zip").write_bytes(data)
     with pytest.raises(UserError, match="cannot be unpacked"), unpacked(tmp_path / "a.zip"):
         pytest.fail("it was given out")
+
+
+def test_what_is_named_as_an_archive_and_is_none_is_refused(tmp_path):
+    (tmp_path / "a.zip").write_bytes(b"PK\x03\x04 and no end")
+    with pytest.raises(UserError, match=r"a\.zip cannot be unpacked"), unpacked(tmp_path / "a.zip"):
+        pytest.fail("it was given out")
+
+
+def test_a_folder_of_archives_alone_is_told_of(tmp_path):
+    (tmp_path / "scan.zip").write_bytes(b"PK\x03\x04")
+    with pytest.raises(UserError, match=r"archives, which are not looked into: scan\.zip"):
+        require_studies(scan_folder(tmp_path), tmp_path)

@@ -111,3 +111,14 @@ def test_the_marks_cross_between_processes(edit, tmp_path, monkeypatch):
     monkeypatch.setattr(reading, "MANY", 2)
     monkeypatch.setattr(reading, "_cores", lambda: 2)
     assert found(folder).virtual
+
+
+def test_one_virtual_file_of_many_makes_a_study_virtual(tmp_path):
+    folder = write(tmp_path / "out")
+    files = sorted(folder.rglob("MR*.dcm"))
+    for path in files[:-1]:
+        header = pydicom.dcmread(path)
+        as_c24f040_wrote(header)
+        header.ManufacturerModelName = "Skyra"
+        header.save_as(path)
+    assert found(folder).virtual

@@ -5,6 +5,7 @@ import numpy as np
 import pydicom
 import pytest
 import SimpleITK as sitk
+from pydicom.uid import generate_uid
 
 from tests import tiny
 from tests.dicom.build import Recipe, write_series
@@ -200,3 +201,23 @@ def test_alignment_is_recorded_and_changes_nothing_where_nothing_moved(prostatex
     assert record["reference_b_value"] == 50
     images = [(image["b_value"], image["applied"]) for image in record["images"]]
     assert images == [(400, False), (800, False)]
+
+
+def test_images_that_are_sent_again_under_other_uids_are_the_same_study(tmp_path):
+    write_series(tmp_path / "in/a", Recipe())
+    for file in sorted((tmp_path / "in/a").iterdir()):
+        header = pydicom.dcmread(file)
+        header.SeriesInstanceUID, header.StudyInstanceUID = "1.2.3.4", "1.2.3"
+        header.SOPInstanceUID = header.file_meta.MediaStorageSOPInstanceUID = generate_uid()
+        (tmp_path / "in/b").mkdir(exist_ok=True)
+        header.save_as(tmp_path / "in/b" / file.name)
+    for write in (False, True):
+        both = ingest(tmp_path / "in", tmp_path / "d", cohort="uterine", write=write)
+        assert sorted((one.status, str(one.case)) for one in both) == [
+            ("added", "sub-0001"),
+            ("present", "sub-0001"),
+        ]
+        (present,) = (one for one in both if one.status == "present")
+        assert "it has the images of sub-0001 under other UIDs" in str(present)
+    (again,) = ingest(tmp_path / "in/b", tmp_path / "d", cohort="uterine")
+    assert (again.status, len(Dataset.open(tmp_path / "d").cases())) == ("present", 1)

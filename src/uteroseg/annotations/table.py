@@ -182,7 +182,7 @@ def _decoded(raw: bytes) -> tuple[str, str]:
             text = raw.decode(encoding)
             break
     if "\0" in text:
-        raise ValueError("it may be a spreadsheet: save it as CSV")
+        raise ValueError("it may be a spreadsheet or an archive: save it as CSV, or unpack it")
     return text, encoding
 
 

@@ -71,7 +71,7 @@ def predict(
             meanwhile=meanwhile,
         )
     origins = Counter(finding.origin for finding in findings)
-    lines = [_finding_text(finding, output, several=origins[finding.origin] > 1) for finding in findings]
+    lines = [finding_text(finding, output, several=origins[finding.origin] > 1) for finding in findings]
     if card.training.virtual:
         lines.append("The model was trained on virtual patients: what it finds means nothing clinically.")
     print_result(
@@ -111,13 +111,16 @@ def _import_nibabel_alone() -> None:
         del sys.modules["pydicom"]
 
 
-def _finding_text(finding: Finding, output: Path, *, several: bool) -> str:
+def finding_text(finding: Finding, output: Path, *, several: bool) -> str:
     """Say what was found; with what tells it from others, where several are of one origin."""
     which = f" ({finding.description})" if several and finding.description else ""
+    notes = "".join(f"\n  {note}" for note in finding.notes)
     if finding.error:
-        return f"FAILED {finding.origin}{which}: {finding.error}"
+        return f"FAILED {finding.origin}{which}: {finding.error}{notes}"
     adc = "" if finding.mean_adc is None else f", mean ADC {finding.mean_adc:.2f} · 10⁻³ mm²/s"
     dsc = "" if finding.expected_dsc is None else f", expected DSC {finding.expected_dsc:.2f}"
     flags = "".join(f"\n  {flag.name}: {flag.why}" for flag in finding.flags)
     missing = "".join(f"\n  {name} was not written: {why}" for name, why in finding.not_written.items())
-    return f"{output / finding.case}{which}: tumour {finding.volume_ml:.1f} mL{adc}{dsc}{flags}{missing}"
+    return (
+        f"{output / finding.case}{which}: tumour {finding.volume_ml:.1f} mL{adc}{dsc}{flags}{missing}{notes}"
+    )

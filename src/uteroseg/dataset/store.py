@@ -172,7 +172,14 @@ class Dataset:
             for p in self.participants.values()
             if cohort in (None, p.cohort) and split in (None, p.split)
         ]
-        return sorted((case for participant in wanted for case in self._cases_of(participant)), key=str)
+        return sorted((case for participant in wanted for case in self.cases_of(participant)), key=str)
+
+    def cases_of(self, participant: str) -> list[CaseId]:
+        """The cases of a participant, in no order."""
+        written = [image.name for image in (self.root / participant).glob("**/dwi/*_dwi.nii.gz")]
+        unwritten = [file.name for file in self._unwritten if file.parts[0] == participant]
+        names = [name for name in (*written, *unwritten) if name.endswith("_dwi.nii.gz")]
+        return [CaseId.parse(name.removesuffix("_dwi.nii.gz")) for name in names]
 
     def annotated_cases(self, cohort: str, split: str) -> list[CaseId]:
         """The cases of a cohort and split, each of which has an annotation.
@@ -424,12 +431,6 @@ class Dataset:
                     self._keys[str(key)] = case
         return self._keys
 
-    def _cases_of(self, participant: str) -> list[CaseId]:
-        written = [image.name for image in (self.root / participant).glob("**/dwi/*_dwi.nii.gz")]
-        unwritten = [file.name for file in self._unwritten if file.parts[0] == participant]
-        names = [name for name in (*written, *unwritten) if name.endswith("_dwi.nii.gz")]
-        return [CaseId.parse(name.removesuffix("_dwi.nii.gz")) for name in names]
-
     def _participant_for(self, wanted: Participant) -> Participant:
         """The known participant with this source key, else the next free id."""
         known = self.find_participant(wanted.source_key)
@@ -448,7 +449,7 @@ class Dataset:
 
     def _free_case(self, participant: str, visit: Visit | None) -> CaseId:
         """A name that is not taken: with a session for each further date, an acquisition within one date."""
-        taken, number = set(self._cases_of(participant)), 2
+        taken, number = set(self.cases_of(participant)), 2
         known = {self.sidecar(case).get("visit_key", ""): case.session for case in taken}
         session = session_of(visit, known) if visit else None
         free = CaseId(participant, session)

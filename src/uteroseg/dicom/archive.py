@@ -67,6 +67,8 @@ def unpacked(source: Path) -> Iterator[Unpacked]:
         If the archive is broken, names a path outside itself, or unpacks to more than `MAX_BYTES` or
         `MAX_FILES`.
     """
+    if source.is_file() and source.suffix.lower() == ".zip" and not is_zip(source):
+        raise _broken(source, "it does not begin and end as a zip archive does")
     if not is_zip(source):
         yield Unpacked(source, source)
         return
@@ -115,11 +117,7 @@ def _unpack(source: Path, folder: Path) -> dict[str, str]:
     except UserError:
         raise
     except Exception as error:  # damaged archives raise what they like
-        raise UserError(
-            f"{source}{name} cannot be unpacked ({' '.join(str(error).split())}).",
-            expected="a whole zip archive without a password, and room to unpack it.",
-            fix="copy or export it again, or unpack it yourself and name the folder.",
-        ) from error
+        raise _broken(f"{source}{name}", str(error)) from error
     return renamed
 
 
@@ -151,6 +149,14 @@ def _free_place(path: PurePosixPath, taken: dict[str, bool]) -> str:
         taken[place.casefold()] = is_file
         place += "" if is_file else "/"
     return place
+
+
+def _broken(what: object, reason: str) -> UserError:
+    return UserError(
+        f"{what} cannot be unpacked ({' '.join(reason.split())}).",
+        expected="a whole zip archive without a password, and room to unpack it.",
+        fix="copy or export it again, or unpack it yourself and name the folder.",
+    )
 
 
 def _refused(source: Path, problem: str) -> UserError:

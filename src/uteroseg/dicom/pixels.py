@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -37,7 +38,7 @@ def rescaled(frames: Iterable[Frame], *, comparable: bool) -> Iterator[tuple[Fra
     Raises
     ------
     UserError
-        If a file cannot be decoded or is truncated, or signal does not compare.
+        If a file cannot be decoded or is truncated, its Rescale Slope is none, or signal does not compare.
     """
     by_file: dict[Path, list[Frame]] = defaultdict(list)
     for frame in frames:
@@ -45,8 +46,20 @@ def rescaled(frames: Iterable[Frame], *, comparable: bool) -> Iterator[tuple[Fra
     if comparable:
         require_comparable((frame.file, frame.scaling) for group in by_file.values() for frame in group)
     for path, wanted in by_file.items():
+        for frame in wanted:
+            _require_slope(frame)
         for frame, stored in _decoded(path, wanted):
             yield frame, frame.scaling.apply(_plane(stored, frame), comparable=comparable)
+
+
+def _require_slope(frame: Frame) -> None:
+    """Refuse a slope under which every pixel is the same, or none."""
+    if frame.scaling.slope == 0 or not math.isfinite(frame.scaling.slope):
+        raise UserError(
+            f"{frame.file}: its Rescale Slope is {frame.scaling.slope:g}.",
+            expected="a number other than 0, by which its pixels are multiplied.",
+            fix="export the file again.",
+        )
 
 
 def _decoded(path: Path, wanted: list[Frame]) -> Iterator[tuple[Frame, Array]]:

@@ -69,7 +69,8 @@ def scaling(header: Dataset, rescale: Dataset, index: int) -> Scaling:
     index : int
         Frame number from 0.
     """
-    slope = float(rescale.get("RescaleSlope") or 1)
+    stated = rescale.get("RescaleSlope")
+    slope = 1.0 if stated in (None, "") else float(stated)
     intercept = float(rescale.get("RescaleIntercept") or 0)
     if "philips" not in vendor_text(header):
         return Scaling(slope, intercept)

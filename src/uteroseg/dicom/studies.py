@@ -14,6 +14,9 @@ from uteroseg.dicom.pairs import find_pairs
 from uteroseg.dicom.scan import Scan, Series, examinations, series_order
 from uteroseg.dicom.virtual import is_virtual
 from uteroseg.errors import UserError, printable
+from uteroseg.files import files_below
+
+_ARCHIVES = (".zip", ".tar", ".tgz", ".7z", ".rar")
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,7 +85,7 @@ class FoundStudy:
     @property
     def virtual(self) -> bool:
         """Whether the patient is a virtual one: its files say so."""
-        return any(is_virtual(series.headers[0]) for series in self.used)
+        return any(is_virtual(header) for series in self.used for header in series.headers)
 
     @property
     def used(self) -> tuple[Series, ...]:
@@ -131,10 +134,12 @@ def require_studies(scan: Scan, root: Path) -> tuple[FoundStudy, ...]:
     listed = [f"{s.name}: {s.kind.value}, {s.reason}" for s in scan.series]
     unreadable = [f"{file.path}: {file.reason}" for file in scan.skipped]
     found = "; ".join([*listed, *unreadable][:10]) or "no DICOM files"
+    if packed := [file.name for file in files_below(root) if file.suffix.lower() in _ARCHIVES]:
+        found += f"; archives, which are not looked into: {', '.join(map(printable, packed[:5]))}"
     raise UserError(
         f"{root} holds no diffusion-weighted series ({found}).",
         expected="a folder with the diffusion series (one image per slice and b-value) in DICOM.",
-        fix="name the folder that holds the diffusion series, or export it from the PACS.",
+        fix="name the folder or the zip archive that holds the diffusion series, or export it from the PACS.",
     )
 
 

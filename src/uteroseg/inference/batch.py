@@ -74,7 +74,8 @@ def predict_all(
         try:
             for source in inputs:
                 finding = predict_one(source, engine, out, outputs, meanwhile)
-                findings.append(replace(finding, error=archive.told(finding.error)))
+                notes = tuple(map(archive.told, finding.notes))
+                findings.append(replace(finding, notes=notes, error=archive.told(finding.error)))
                 on_study(findings[-1], len(findings), len(inputs))
         finally:
             write_table(out / TABLE, findings)
@@ -120,7 +121,9 @@ def predict_one(
         result = write_prediction(folder, source, study, prediction, engine, outputs, meanwhile)
         return Finding.of_result(result, source)
     except Exception as error:  # whatever one study of thousands does, the others are wanted
-        return Finding(source.case, str(source.origin), source.description, error=reason(error))
+        return Finding(
+            source.case, str(source.origin), source.description, notes=source.notes, error=reason(error)
+        )
 
 
 def _finished(source: StudyInput, folder: Path) -> Finding:

@@ -50,6 +50,8 @@ class StudyInput:
     description : str
         What tells it from others of one examination, and nothing of the patient: the numbers of its series
         and their b-values.
+    notes : tuple of str
+        What was decided about its files, for people: it can hold what headers say.
     """
 
     case: str
@@ -59,6 +61,7 @@ class StudyInput:
     dicom: Callable[[], FoundStudy] | None = None
     reading: Reading | None = None
     description: str = ""
+    notes: tuple[str, ...] = ()
 
 
 def find_inputs(path: Path, reading: Reading | None = None, *, shown: Path | None = None) -> list[StudyInput]:
@@ -182,6 +185,7 @@ def _dicom_input(
         dicom=find,
         reading=reading,
         description=_description(found),
+        notes=found.notes,
     )
 
 

@@ -53,7 +53,8 @@ class Outputs:
 class Finding:
     """One row of ``predictions.csv``; without ``error`` the study was predicted.
 
-    ``not_written`` are the optional outputs that are not there, and why.
+    ``not_written`` are the optional outputs that are not there, and why; ``notes`` what was decided about the
+    study's files, which no file repeats, since it can hold what headers say.
     """
 
     case: str
@@ -66,6 +67,7 @@ class Finding:
     warnings: tuple[str, ...] = ()
     flags: tuple[Flag, ...] = ()
     not_written: Mapping[str, str] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
     error: str = ""
 
     @classmethod
@@ -82,6 +84,7 @@ class Finding:
             warnings=tuple(result["warnings"]),
             flags=tuple(Flag(**flag) for flag in result["flags"]),
             not_written=result.get("not_written", {}),
+            notes=source.notes,
         )
 
 

@@ -214,7 +214,11 @@ class _Intake:
             refuse_errors(mask_problems(arrived.mask, study))
         kept = annotation.clinical if annotation else {}
         identifier = found.identifier or content_of(study)
-        if present := self._known(identifier):
+        present = self._known(identifier)
+        if not present and found.identifier and (present := self._with_same_images(found, study)):
+            again = f"it has the images of {present} under other UIDs"
+            found = replace(found, notes=(*found.notes, again))
+        if present:
             if not self._is_of(present, found):
                 self._require_same_images(present, study)
             self.dataset.update_participant(present.participant, kept)
@@ -323,10 +327,21 @@ class _Intake:
         person = self.dataset.participant(case)
         return not person.has_keyed_source or person.source_key == self.pseudonyms.of(found.patient)
 
+    def _with_same_images(self, found: Incoming, study: DwiStudy) -> CaseId | None:
+        """The case of the same patient that is this study, sent again under other identifiers."""
+        known = self.dataset.find_participant(self.pseudonyms.of(found.patient))
+        if known is None:
+            return None
+        own = self.dataset.cases_of(known.participant_id)
+        alike = [one for one in own if self.dataset.grid(one).shape == study.geometry.shape]
+        return next((one for one in alike if self._content(one) == content_of(study)), None)
+
+    def _content(self, case: CaseId) -> str:
+        return self.unwritten.get(case) or content_of(self.dataset.load_study(case))
+
     def _require_same_images(self, case: CaseId, study: DwiStudy) -> None:
         """Refuse a study that bears the identifiers of another patient's images, but not the images."""
-        there = self.unwritten.get(case) or content_of(self.dataset.load_study(case))
-        if there != content_of(study):
+        if self._content(case) != content_of(study):
             raise UserError(
                 f"its series have the UIDs of {case}, which is another patient with other images.",
                 expected="Series Instance UIDs that no other patient's series have.",
