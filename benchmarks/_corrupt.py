@@ -9,7 +9,7 @@ import numpy as np
 
 from uteroseg.imaging.geometry import Array, Geometry
 from uteroseg.imaging.study import DwiStudy
-from uteroseg.model.prepare import body_of
+from uteroseg.model.prepare import PreparedStudy
 from uteroseg.phantom.artefacts import with_ghost
 from uteroseg.phantom.scanner import with_rician_noise
 
@@ -37,7 +37,7 @@ def wrong_spacing(study: DwiStudy, rng: np.random.Generator) -> DwiStudy:
 
 def noise(study: DwiStudy, rng: np.random.Generator) -> DwiStudy:
     """Rician noise of 5 to 60 % of the body's signal at the lowest b-value."""
-    sigma = rng.uniform(0.05, 0.6) * float(np.median(study.signal[0][body_of(study)]))
+    sigma = rng.uniform(0.05, 0.6) * float(np.median(study.signal[0][PreparedStudy(study).body]))
     return replace(study, signal=with_rician_noise(study.signal, sigma, rng).astype(np.float32))
 
 
@@ -48,7 +48,7 @@ def ghosts(study: DwiStudy, rng: np.random.Generator) -> DwiStudy:
 
 def another_anatomy(study: DwiStudy, rng: np.random.Generator) -> DwiStudy:
     """A head or a pair of thighs on the study's grid, as bright and as noisy as the study."""
-    body = body_of(study)
+    body = PreparedStudy(study).body
     unit = float(np.median(study.signal[0][body]))
     draw = rng.choice([_head, _thighs])
     s0, adc = draw(study.geometry, rng)

@@ -25,10 +25,9 @@ from _corrupt import CORRUPTIONS, Corruption
 from uteroseg.dataset.layout import CaseId
 from uteroseg.dataset.store import Dataset
 from uteroseg.evaluation.metrics import dice
-from uteroseg.inference.flag import Flag
-from uteroseg.inference.flags import LIMIT, concerns
-from uteroseg.inference.predict import predict_study
 from uteroseg.model.engine import OnnxEngine
+from uteroseg.model.flags import LIMIT, Flag, concerns
+from uteroseg.model.prediction import predict_study
 
 BAD_DSC = 0.5
 WANTED_CAUGHT, WANTED_FALSE_ALARMS = 0.9, 0.1
@@ -91,7 +90,7 @@ def _predicted(dataset: Dataset, case: CaseId, kind: str, engine: OnnxEngine, se
     if kind == "another anatomy":
         truth = np.zeros_like(truth)
     found = predict_study(study, engine)
-    looked_at = concerns(study, study.fit(), found.mask, found.soft_dice, engine.card)
+    looked_at = concerns(found.prepared, found.mask, found.soft_dice, engine.card)
     return Case(kind, dice(found.mask.data, truth), list(looked_at))
 
 

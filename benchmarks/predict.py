@@ -113,8 +113,8 @@ def _measure(path: Path, model: Path, root: Path, runs: int) -> dict[str, object
 
     from uteroseg.inference.batch import predict_one
     from uteroseg.inference.inputs import find_inputs
-    from uteroseg.inference.outputs import Outputs
     from uteroseg.model.ensemble import open_model
+    from uteroseg.model.prediction_folder import Outputs
     from uteroseg.model.prepare import network_input
 
     def command(out: str) -> list[str]:

@@ -28,8 +28,8 @@ from uteroseg.dataset.store import Dataset
 from uteroseg.evaluation.metrics import dice
 from uteroseg.imaging.measure import volume_ml
 from uteroseg.imaging.nifti import read_mask
-from uteroseg.inference.predict import predict_study
 from uteroseg.model.engine import OnnxEngine
+from uteroseg.model.prediction import predict_study
 from uteroseg.network.monai_bundle import export_monai
 
 

@@ -32,8 +32,8 @@ from uteroseg.evaluation.metrics import dice
 from uteroseg.imaging.nifti import read_mask
 from uteroseg.inference.batch import predict_one
 from uteroseg.inference.inputs import find_inputs
-from uteroseg.inference.outputs import Outputs
 from uteroseg.model.ensemble import open_model
+from uteroseg.model.prediction_folder import Outputs
 
 SEQUENTIAL, NO_MIRRORING = ["-npp", "0", "-nps", "0"], ["--disable_tta"]
 SETTINGS = {

@@ -23,7 +23,7 @@ from pydicom.dataset import Dataset, FileDataset, FileMetaDataset
 from pydicom.uid import ExplicitVRLittleEndian, MRImageStorage, RTStructureSetStorage, generate_uid
 
 from uteroseg.annotations.regions import Choice
-from uteroseg.dicom.assemble import load_study
+from uteroseg.dicom.assemble import load_study, source_images
 from uteroseg.dicom.scan import scan_folder
 from uteroseg.dicom.seg import write_seg
 from uteroseg.dicom.studies import find_studies
@@ -115,7 +115,9 @@ def samples(data: Path) -> dict[str, list[Sample]]:
             (folder / "dwi" / file).write_bytes(content)
         scanned = scan_folder(folder / "dwi")
         (found,) = find_studies(scanned)
-        write_seg(folder / "seg.dcm", of.mask, found.dwi, algorithm_name="m", algorithm_version="1")
+        write_seg(
+            folder / "seg.dcm", of.mask, source_images(found.dwi), algorithm_name="m", algorithm_version="1"
+        )
         _write_rtstruct(folder / "rt.dcm", of, found.dwi[0])
         seg, rt = (Sample({f: (folder / f).read_bytes()}, "DICOM") for f in ("seg.dcm", "rt.dcm"))
     real = {

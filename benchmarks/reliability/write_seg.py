@@ -74,7 +74,7 @@ def trial(
     from tests.dicom.build_damage import write_damaged
     from tests.dicom.readers import by_dcmqi, by_highdicom, dciodvfy_errors
 
-    from uteroseg.dicom.assemble import load_study
+    from uteroseg.dicom.assemble import load_study, source_images
     from uteroseg.dicom.scan import scan_folder
     from uteroseg.dicom.seg import write_seg
     from uteroseg.dicom.sr import write_sr
@@ -101,7 +101,7 @@ def trial(
     try:
         mask = Mask(data, study.geometry)
         named = {"algorithm_name": "m", "algorithm_version": "1", "keep_empty_frames": number % 5 == 0}
-        dataset = write_seg(seg, mask, found.dwi, **named)
+        dataset = write_seg(seg, mask, source_images(found.dwi), **named)
         seen["seg_written"] = 1
         write_sr(sr, dataset, volume_ml=1, diameter_mm=2, adc=adc_statistics(mask, study.fit().adc))
         seen["sr_written"] = 1

@@ -12,7 +12,7 @@ _EXPORTS = {
     "Geometry": "uteroseg.imaging.geometry",
     "Mask": "uteroseg.imaging.study",
     "open_model": "uteroseg.model.ensemble",
-    "predict": "uteroseg.inference.predict",
+    "predict": "uteroseg.model.prediction",
 }
 """Imported when they are asked for, so that importing the package alone stays light; typed in the stub."""
 

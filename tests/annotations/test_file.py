@@ -8,7 +8,7 @@ import pytest
 from tests.annotations.opened import read_annotation
 from tests.dicom.build import Recipe, write_series
 from uteroseg.annotations.regions import Choice
-from uteroseg.dicom.assemble import load_study
+from uteroseg.dicom.assemble import load_study, source_images
 from uteroseg.dicom.scan import scan_folder
 from uteroseg.dicom.seg import write_seg
 from uteroseg.dicom.studies import find_studies
@@ -29,7 +29,9 @@ def mask(tmp_path: Path) -> Mask:
 def test_nifti_and_dicom_give_the_same_mask(mask: Mask, tmp_path: Path) -> None:
     write_mask(tmp_path / "mask.nii.gz", mask)
     (found,) = find_studies(scan_folder(tmp_path / "dwi"))
-    write_seg(tmp_path / "no_extension", mask, found.dwi, algorithm_name="m", algorithm_version="1")
+    write_seg(
+        tmp_path / "no_extension", mask, source_images(found.dwi), algorithm_name="m", algorithm_version="1"
+    )
     for name in ("mask.nii.gz", "no_extension"):
         read = read_annotation(tmp_path / name)
         np.testing.assert_array_equal(read.data, mask.data)

@@ -9,7 +9,8 @@ import pytest
 
 from tests import tiny
 from uteroseg.dataset.study_files import write_study
-from uteroseg.inference.inputs import StudyInput
+from uteroseg.dicom.choices import Reading
+from uteroseg.inference.inputs import DicomInput
 from uteroseg.inference.outputs import Finding
 
 
@@ -42,7 +43,7 @@ def test_a_flagged_study_is_told_everywhere_and_fails_where_that_is_asked(run, s
 
 
 def test_strict_passes_where_nothing_is_flagged(run, swapped, tiny_model, tmp_path, monkeypatch):
-    monkeypatch.setattr("uteroseg.inference.predict.quality_flags", lambda *arguments: [])
+    monkeypatch.setattr("uteroseg.model.prediction.quality_flags", lambda *arguments: [])
     code, out, _ = run("predict", swapped, "-m", tiny_model, "-o", tmp_path / "p", "--strict", "--json")
     assert (code, json.loads(out)["studies"][0]["flags"]) == (0, [])
 
@@ -63,7 +64,13 @@ def test_a_dicom_object_that_is_missing_is_told_and_fails_where_that_is_asked(
 
 def test_studies_of_one_origin_are_told_apart(run, swapped, tiny_model, tmp_path, monkeypatch):
     inputs = [
-        StudyInput(f"study-{number}", swapped, None, None, description=f"series {number}")
+        DicomInput(
+            case=f"study-{number}",
+            origin=swapped,
+            description=f"series {number}",
+            series_uids="",
+            reading=Reading(),
+        )
         for number in (3, 4)
     ]
     monkeypatch.setattr("uteroseg.inference.batch.find_inputs", lambda *arguments, **options: inputs)

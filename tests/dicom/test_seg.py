@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.annotations.opened import read_seg
-from uteroseg.dicom.assemble import load_study
+from uteroseg.dicom.assemble import load_study, source_images
 from uteroseg.dicom.frames import frames_of
 from uteroseg.dicom.scan import scan_folder
 from uteroseg.dicom.seg import _rectangular, write_seg
@@ -39,7 +39,14 @@ def random_mask(geometry: Geometry, seed: int = 0) -> Mask:
 
 
 def write(path: Path, mask: Mask, found: FoundStudy) -> pydicom.Dataset:
-    write_seg(path, mask, found.dwi, algorithm_name="model-1", algorithm_version="2", keep_empty_frames=True)
+    write_seg(
+        path,
+        mask,
+        source_images(found.dwi),
+        algorithm_name="model-1",
+        algorithm_version="2",
+        keep_empty_frames=True,
+    )
     return pydicom.dcmread(path)
 
 
@@ -152,7 +159,7 @@ def test_a_mask_on_another_grid_is_refused_and_nothing_is_written(tmp_path: Path
     out = tmp_path / "out"
     out.mkdir()
     with pytest.raises(UserError, match="grids differ"):
-        write_seg(out / "seg.dcm", mask, found.dwi, algorithm_name="m", algorithm_version="1")
+        write_seg(out / "seg.dcm", mask, source_images(found.dwi), algorithm_name="m", algorithm_version="1")
     assert list(out.iterdir()) == []
 
 
@@ -166,7 +173,14 @@ def test_others_find_the_same_voxels_whatever_slices_have_tumour(
     mask = Mask(np.zeros(study.geometry.shape, bool), study.geometry)
     mask.data[slices, 2:5, 3:9] = True
     path = tmp_path / "seg.dcm"
-    seg = write_seg(path, mask, found.dwi, algorithm_name="m", algorithm_version="1", keep_empty_frames=kept)
+    seg = write_seg(
+        path,
+        mask,
+        source_images(found.dwi),
+        algorithm_name="m",
+        algorithm_version="1",
+        keep_empty_frames=kept,
+    )
     assert int(seg.NumberOfFrames) == (len(slices) if slices and not kept else 5)
     measures = seg.SharedFunctionalGroupsSequence[0].PixelMeasuresSequence[0]
     assert measures.SpacingBetweenSlices == measures.SliceThickness == pytest.approx(4)

@@ -9,6 +9,7 @@ import numpy as np
 import pydicom
 import pytest
 
+from uteroseg.dicom.assemble import source_images
 from uteroseg.dicom.seg import write_seg
 from uteroseg.dicom.sr import write_sr
 from uteroseg.imaging.measure import adc_statistics
@@ -51,7 +52,7 @@ def test_seg_and_sr_of_damaged_headers_are_whole_and_valid(number: int, tmp_path
     path, report = tmp_path / "seg.dcm", tmp_path / "sr.dcm"
     keep = number % 5 == 0
     named = {"algorithm_name": "m", "algorithm_version": "1"}
-    seg = write_seg(path, mask, found.dwi, keep_empty_frames=keep, **named)
+    seg = write_seg(path, mask, source_images(found.dwi), keep_empty_frames=keep, **named)
     write_sr(report, seg, volume_ml=1, diameter_mm=2, adc=adc_statistics(mask, study.fit().adc))
     np.testing.assert_array_equal(by_highdicom(path, study.geometry), mask.data)
     np.testing.assert_array_equal(by_dcmqi(path, study.geometry), mask.data)
@@ -67,7 +68,9 @@ def test_uids_that_break_a_rule_still_refer(name: str, kept: str, tmp_path: Path
     write_damaged(tmp_path / "scan", "ge classic", "axial", DAMAGES["identifiers"][name])
     found, study = study_in(tmp_path / "scan")
     mask = random_mask(study.geometry)
-    seg = write_seg(tmp_path / "seg.dcm", mask, found.dwi, algorithm_name="m", algorithm_version="1")
+    seg = write_seg(
+        tmp_path / "seg.dcm", mask, source_images(found.dwi), algorithm_name="m", algorithm_version="1"
+    )
     (series,) = seg.ReferencedSeriesSequence
     header = found.dwi[0].headers[0]
     assert {

@@ -9,6 +9,7 @@ from tests.annotations.opened import read_seg
 from tests.dicom.readers import dciodvfy_errors
 from tests.dicom.test_seg import foreground, in_order, study_in
 from tests.grids import grid
+from uteroseg.dicom.assemble import source_images
 from uteroseg.dicom.seg import write_seg
 from uteroseg.dicom.sr import write_sr
 from uteroseg.imaging.measure import AdcStatistics, adc_statistics, maximum_diameter_mm, volume_ml
@@ -40,7 +41,14 @@ def scanned(folder, orientation="sagittal", encoding="classic"):
 
 
 def write_both(folder, found, study, mask, **options):
-    seg = write_seg(folder / "seg.dcm", mask, found.dwi, algorithm_name="m", algorithm_version="1", **options)
+    seg = write_seg(
+        folder / "seg.dcm",
+        mask,
+        source_images(found.dwi),
+        algorithm_name="m",
+        algorithm_version="1",
+        **options,
+    )
     adc = adc_statistics(mask, study.fit().adc)
     measured = {"volume_ml": volume_ml(mask), "diameter_mm": maximum_diameter_mm(mask), "adc": adc}
     write_sr(folder / "sr.dcm", seg, **measured)
@@ -151,6 +159,8 @@ def test_a_mask_without_tumour_has_a_volume_of_nothing_and_no_diameter(tmp_path)
 
 def test_a_tumour_without_adc_has_none_in_the_report(tmp_path):
     found, _, mask = scanned(tmp_path / "scan")
-    seg = write_seg(tmp_path / "seg.dcm", mask, found.dwi, algorithm_name="m", algorithm_version="1")
+    seg = write_seg(
+        tmp_path / "seg.dcm", mask, source_images(found.dwi), algorithm_name="m", algorithm_version="1"
+    )
     write_sr(tmp_path / "sr.dcm", seg, volume_ml=1.0, diameter_mm=2.0, adc=AdcStatistics(0, 9))
     assert set(numbers(pydicom.dcmread(tmp_path / "sr.dcm"))) == {("Volume",), ("Diameter", "Maximum")}

@@ -15,6 +15,7 @@ from tests.evaluation.folders import near
 from tests.grids import grid
 from uteroseg.dataset.identity import key_file
 from uteroseg.dataset.store import Dataset
+from uteroseg.dicom.assemble import source_images
 from uteroseg.dicom.scan import scan_folder
 from uteroseg.dicom.seg import write_seg
 from uteroseg.dicom.studies import find_studies
@@ -58,7 +59,7 @@ def scanned(tmp_path):
         mask = random_mask(dataset.load_study(outcome.case).geometry, seed)
         dataset.add_mask(outcome.case, mask, {})
         file = tmp_path / "p" / f"{outcome.case}.dcm"
-        write_seg(file, mask, found.dwi, algorithm_name="a", algorithm_version="1")
+        write_seg(file, mask, source_images(found.dwi), algorithm_name="a", algorithm_version="1")
     assert len(studies) == len(dataset.cases()) == 2
     return dataset, tmp_path / "p"
 

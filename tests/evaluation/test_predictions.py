@@ -9,6 +9,7 @@ from tests.dicom.test_seg import random_mask, study_in
 from tests.evaluation.folders import write_values
 from tests.grids import grid
 from uteroseg.dataset.layout import CaseId
+from uteroseg.dicom.assemble import source_images
 from uteroseg.dicom.seg import write_seg
 from uteroseg.errors import UserError
 from uteroseg.evaluation.predictions import Predictions
@@ -64,7 +65,13 @@ def test_a_dicom_segmentation_is_read_by_its_segment(tmp_path):
     found, study = study_in(tmp_path / "dwi")
     mask = random_mask(study.geometry)
     (tmp_path / "p").mkdir()
-    write_seg(tmp_path / "p" / f"{CASE}.dcm", mask, found.dwi, algorithm_name="a", algorithm_version="1")
+    write_seg(
+        tmp_path / "p" / f"{CASE}.dcm",
+        mask,
+        source_images(found.dwi),
+        algorithm_name="a",
+        algorithm_version="1",
+    )
     for label in (None, 1):
         read = Predictions.find(tmp_path / "p", label=label).mask(CASE, GRID)
         np.testing.assert_array_equal(read.data, mask.data)

@@ -2,8 +2,8 @@ import numpy as np
 
 from uteroseg.experiment.evaluate import evaluate_run
 from uteroseg.imaging.nifti import read_mask
-from uteroseg.inference.predict import predict_study
 from uteroseg.model.engine import OnnxEngine
+from uteroseg.model.prediction import predict_study
 
 
 def test_the_masks_are_those_that_predict_finds(tiny_cohorts, tiny_model, tmp_path):

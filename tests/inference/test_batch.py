@@ -141,7 +141,7 @@ def killed(job):
     [
         ("uteroseg.dicom.seg.write_seg", afterwards, set(), "Unexpected ZeroDivisionError: a bug"),
         ("uteroseg.dicom.sr.write_sr", afterwards, {"seg.dcm"}, "Unexpected ZeroDivisionError: a bug"),
-        ("uteroseg.inference.outputs._site", afterwards, set(), "Unexpected ZeroDivisionError: a bug"),
+        ("uteroseg.model.prediction_folder._site", afterwards, set(), "Unexpected ZeroDivisionError: a bug"),
         ("", killed, set(), "terminated abruptly"),
     ],
     ids=["no SEG", "no SR", "not begun", "killed"],

@@ -18,7 +18,7 @@ from uteroseg.dicom.choices import Reading
 from uteroseg.errors import UserError
 from uteroseg.inference import inputs
 from uteroseg.inference.batch import predict_all
-from uteroseg.inference.inputs import find_inputs
+from uteroseg.inference.inputs import DicomInput, find_inputs
 from uteroseg.phantom.dicom_files import write_dicom
 
 
@@ -142,7 +142,7 @@ def test_scanner_files_come_before_what_was_converted_from_them(tmp_path):
     write_series(tmp_path / "scan", Recipe())
     nifti(tmp_path, "converted/x_dwi")
     (found,) = find_inputs(tmp_path)
-    assert found.dicom is not None
+    assert isinstance(found, DicomInput)
     for path in (tmp_path / "scan").iterdir():
         path.write_text("no scanner file")
     (found,) = find_inputs(tmp_path)

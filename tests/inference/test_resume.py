@@ -17,10 +17,11 @@ from uteroseg.dataset.study_files import write_study
 from uteroseg.errors import UserError
 from uteroseg.imaging.nifti import read_image, read_mask
 from uteroseg.imaging.study import DwiStudy
-from uteroseg.inference import batch, inputs, outputs
+from uteroseg.inference import batch, inputs
 from uteroseg.inference.batch import predict_all
-from uteroseg.inference.outputs import Outputs
+from uteroseg.model import prediction_folder
 from uteroseg.model.ensemble import Ensemble, open_model
+from uteroseg.model.prediction_folder import Outputs
 from uteroseg.model.spec import ModelCard
 from uteroseg.phantom.dicom_files import write_dicom
 
@@ -51,14 +52,14 @@ def stamps(out):
 def test_a_batch_that_was_killed_goes_on_where_it_was(three, tiny_model, tmp_path, monkeypatch):
     out, whole = tmp_path / "out", tmp_path / "whole"
     predict_all(three.root, tiny_model, whole)
-    overlay = outputs.overlay
+    overlay = prediction_folder.overlay
 
     def killed(*arguments, caption, **options):
         if "sub-0002" in caption:
             raise KeyboardInterrupt
         return overlay(*arguments, caption=caption, **options)
 
-    monkeypatch.setattr(outputs, "overlay", killed)
+    monkeypatch.setattr(prediction_folder, "overlay", killed)
     with pytest.raises(KeyboardInterrupt):
         predict_all(three.root, tiny_model, out)
     assert {path.name for path in out.iterdir()} == {"settings.json", "predictions.csv", "sub-0001"}
@@ -66,7 +67,7 @@ def test_a_batch_that_was_killed_goes_on_where_it_was(three, tiny_model, tmp_pat
     (out / ".sub-0002.0123abcd").mkdir()  # as a kill leaves it that no program can answer
     (out / ".sub-0002.0123abcd" / "mask.nii.gz").write_bytes(b"half")
 
-    monkeypatch.setattr(outputs, "overlay", overlay)
+    monkeypatch.setattr(prediction_folder, "overlay", overlay)
     findings, _ = predict_all(three.root, tiny_model, out)
     assert [finding.case for finding in findings] == ["sub-0001", "sub-0002", "sub-0003"]
     assert {path: stamp for path, stamp in stamps(out).items() if path in first} == first

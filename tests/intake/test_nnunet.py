@@ -17,7 +17,7 @@ from uteroseg.intake.nnunet import find_nnunet, is_decathlon, is_nnunet
 from uteroseg.intake.original import ORIGINAL, copy_dataset, original_in
 from uteroseg.intake.source import Source
 from uteroseg.model.nnunet import export_nnunet
-from uteroseg.model.prepare import study_channels
+from uteroseg.model.prepare import PreparedStudy
 
 CASES = [("Tr", "womb_1", 1), ("Tr", "womb_2", 2), ("Ts", "womb_3", 3)]
 
@@ -438,7 +438,7 @@ def test_an_export_without_its_dataset_is_refused_unless_the_user_vouches_for_th
     for one in taken:
         case = one.study.split("/")[1]
         (was,) = [known for known in dataset.cases() if str(known) == case]
-        low_b, high_b, adc = study_channels(dataset.load_study(was)).swapaxes(0, 1)
+        low_b, high_b, adc = PreparedStudy(dataset.load_study(was)).channels().swapaxes(0, 1)
         study = back.load_study(one.case)
         np.testing.assert_array_equal(study.signal, (low_b, high_b))
         np.testing.assert_array_equal(back.load_mask(one.case).data, dataset.load_mask(was).data)

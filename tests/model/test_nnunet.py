@@ -13,7 +13,7 @@ from uteroseg.errors import UserError
 from uteroseg.imaging.nifti import read_image, read_mask, write_mask
 from uteroseg.imaging.study import DwiStudy, Mask
 from uteroseg.model.nnunet import export_nnunet
-from uteroseg.model.prepare import SliceGrid, network_input, study_channels
+from uteroseg.model.prepare import PreparedStudy, SliceGrid, network_input
 from uteroseg.model.spec import ModelSpec
 
 
@@ -60,7 +60,7 @@ def test_images_and_labels_lie_where_the_study_does(dataset, tmp_path, orientati
         np.testing.assert_allclose(image.affine, original.affine, atol=1e-4)
         assert image.get_data_dtype() == (np.uint8 if path.parent.name == "labelsTr" else np.float32)
     channels = [read_image(folder / "imagesTr" / f"{case}_{i:04d}.nii.gz")[0] for i in range(3)]
-    np.testing.assert_array_equal(channels, study_channels(study).swapaxes(0, 1))
+    np.testing.assert_array_equal(channels, PreparedStudy(study).channels().swapaxes(0, 1))
     label = np.asarray(nib.load(folder / "labelsTr" / f"{case}.nii.gz").dataobj)
     assert set(np.unique(label)) == {0, 1}
     np.testing.assert_array_equal(label.T == 1, mask.data)
@@ -68,7 +68,7 @@ def test_images_and_labels_lie_where_the_study_does(dataset, tmp_path, orientati
 
 def test_channels_are_b0_b1000_and_adc_in_their_units():
     study, mask = tiny.study(5, b_values=(0.0, 500.0, 1000.0))
-    low_b, high_b, adc = study_channels(study).swapaxes(0, 1)
+    low_b, high_b, adc = PreparedStudy(study).channels().swapaxes(0, 1)
     body = study.signal[0] > 100
     assert np.median(low_b[body]) == pytest.approx(1)
     np.testing.assert_allclose(high_b / low_b, study.signal[2] / study.signal[0], rtol=1e-5)
@@ -79,7 +79,7 @@ def test_channels_are_b0_b1000_and_adc_in_their_units():
 
 def test_b1000_is_computed_where_it_was_not_measured():
     study, mask = tiny.study(5, b_values=(0.0, 800.0))
-    low_b, high_b, adc = study_channels(study).swapaxes(0, 1)
+    low_b, high_b, adc = PreparedStudy(study).channels().swapaxes(0, 1)
     inside = mask.data & (study.signal[0] > 100)
     np.testing.assert_allclose(high_b[inside], (low_b * np.exp(-adc))[inside], rtol=1e-4)
 
@@ -88,7 +88,7 @@ def test_b1000_is_computed_where_it_was_not_measured():
 def test_resampled_and_normalised_they_are_what_our_network_sees(b_values):
     study, _ = tiny.study(6, b_values=b_values)
     spec = ModelSpec(spacing_mm=3.0, matrix=(48, 40))
-    seen = SliceGrid.between(study.geometry, spec).to_matrix(study_channels(study).swapaxes(0, 1))
+    seen = SliceGrid.between(study.geometry, spec).to_matrix(PreparedStudy(study).channels().swapaxes(0, 1))
     seen = (np.moveaxis(seen, 0, 1) - np.reshape(spec.channel_mean, (3, 1, 1))) / np.reshape(
         spec.channel_std, (3, 1, 1)
     )
@@ -207,4 +207,4 @@ def test_an_image_of_air_has_no_body():
     study, _ = tiny.study(1)
     air = DwiStudy(np.zeros_like(study.signal), study.b_values, study.geometry)
     with pytest.raises(UserError, match="no signal"):
-        study_channels(air)
+        PreparedStudy(air).channels()

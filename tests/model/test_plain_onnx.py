@@ -8,7 +8,7 @@ from tests import tiny
 from uteroseg.errors import UserError
 from uteroseg.model.engine import OnnxEngine
 from uteroseg.model.plain_onnx import describe_onnx, export_plain_onnx
-from uteroseg.model.prepare import network_input, raw_channels
+from uteroseg.model.prepare import PreparedStudy, SliceGrid, network_input
 
 
 def test_what_spec_json_says_is_enough_to_get_the_engines_probabilities(tiny_model, tmp_path):
@@ -17,7 +17,7 @@ def test_what_spec_json_says_is_enough_to_get_the_engines_probabilities(tiny_mod
     spec = json.loads((tmp_path / "onnx" / "spec.json").read_text("utf-8"))
     assert spec["notice"] == "Research use, not for diagnosis."
     study, _ = tiny.study(7)
-    raw = raw_channels(study, card.spec)
+    raw = PreparedStudy(study).on_matrix(SliceGrid.between(study.geometry, card.spec))
     mean, std = (
         np.array([channel[name] for channel in spec["channels"]], np.float32)[:, None, None]
         for name in ("mean", "standard_deviation")

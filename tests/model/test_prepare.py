@@ -9,17 +9,20 @@ from uteroseg.imaging.diffusion import fit_adc
 from uteroseg.imaging.geometry import Geometry
 from uteroseg.imaging.study import DwiStudy, Mask
 from uteroseg.model.prepare import (
+    PreparedStudy,
     SliceGrid,
-    high_b_image,
     mask_from_output,
     network_input,
     network_target,
     normalise,
-    raw_channels,
 )
 from uteroseg.model.spec import ModelSpec
 
 SPEC = ModelSpec(spacing_mm=4.0, matrix=(48, 48))
+
+
+def raw_channels(study, spec):
+    return PreparedStudy(study).on_matrix(SliceGrid.between(study.geometry, spec))
 
 
 def denormalised(slices):
@@ -79,7 +82,8 @@ def test_a_mask_survives_the_way_to_the_network_and_back(name, spacing):
     centre = np.array([15.0, 60 * spacing + 7, 55 * spacing - 9])
     mask = Mask(np.linalg.norm(points - centre, axis=-1) < 18, geometry)
     spec = ModelSpec(spacing_mm=2.5, matrix=(96, 96))
-    back, _ = mask_from_output(network_target(mask, spec).astype(np.float32), geometry, spec)
+    there = SliceGrid.between(geometry, spec)
+    back, _ = mask_from_output(network_target(mask, there).astype(np.float32), there)
     overlap = 2 * (back.data & mask.data).sum() / (back.data.sum() + mask.data.sum())
     assert overlap > 0.93
 
@@ -90,8 +94,12 @@ def test_small_components_are_dropped_by_the_models_rule():
     output[2:4, 10:14, 10:14] = 0.9
     output[5, 40, 40] = 0.9
     voxel_ml = geometry.voxel_volume_mm3 / 1000
-    keep_all, _ = mask_from_output(output, geometry, SPEC.model_copy(update={"min_component_ml": 0.0}))
-    large, _ = mask_from_output(output, geometry, SPEC.model_copy(update={"min_component_ml": voxel_ml * 2}))
+    keep_all, large = (
+        mask_from_output(
+            output, SliceGrid.between(geometry, SPEC.model_copy(update={"min_component_ml": least}))
+        )[0]
+        for least in (0.0, voxel_ml * 2)
+    )
     assert (keep_all.data.sum(), large.data.sum()) == (33, 32)
 
 
@@ -100,11 +108,9 @@ def test_a_missing_b1000_is_computed_from_the_fit():
     fit = fit_adc(study.signal, study.b_values)
     tissue = (study.signal[0] > 100) & (fit.adc > 0.2)
     expected = np.exp(fit.log_s0 - 1000 * fit.adc * 1e-3)
-    np.testing.assert_allclose(high_b_image(study, fit)[tissue], expected[tissue], rtol=1e-4)
+    np.testing.assert_allclose(PreparedStudy(study).high_b[tissue], expected[tissue], rtol=1e-4)
     measured, _ = tiny.study(b_values=(0.0, 990.0))
-    np.testing.assert_array_equal(
-        high_b_image(measured, fit_adc(measured.signal, measured.b_values)), measured.signal[1]
-    )
+    np.testing.assert_array_equal(PreparedStudy(measured).high_b, measured.signal[1])
 
 
 def test_a_study_without_signal_is_refused():

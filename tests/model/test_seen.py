@@ -6,6 +6,7 @@ import pytest
 
 from tests import tiny
 from uteroseg.imaging.study import Mask
+from uteroseg.model.prepare import PreparedStudy
 from uteroseg.model.seen import MAX_SNR, StudyStatistics, describe_study, summarise_seen
 
 
@@ -16,7 +17,7 @@ def described(seed=1, noise=0.0, **options):
         study = replace(
             study, signal=study.signal + rng.normal(0, noise, study.signal.shape).astype(np.float32)
         )
-    return describe_study(study, study.fit(), mask)
+    return describe_study(PreparedStudy(study), mask)
 
 
 def test_a_study_is_described_by_what_it_was_made_of():
@@ -38,7 +39,7 @@ def test_snr_is_signal_over_the_noise_that_is_there():
 def test_a_study_without_noise_has_a_number_too():
     study, _ = tiny.study()
     flat = np.where(study.signal > 100, np.float32(300), np.float32(40))
-    found = describe_study(replace(study, signal=flat), study.fit())
+    found = describe_study(PreparedStudy(replace(study, signal=flat)))
     assert found.snr <= MAX_SNR
     json.dumps(asdict(found), allow_nan=False)
 
@@ -46,8 +47,8 @@ def test_a_study_without_noise_has_a_number_too():
 def test_without_a_tumour_nothing_is_said_of_one():
     study, mask = tiny.study()
     empty = Mask(np.zeros_like(mask.data), mask.geometry)
-    assert describe_study(study, study.fit(), empty).tumour_adc is None
-    assert describe_study(study, study.fit()).tumour_contrast is None
+    assert describe_study(PreparedStudy(study), empty).tumour_adc is None
+    assert describe_study(PreparedStudy(study)).tumour_contrast is None
 
 
 def test_distributions_are_those_of_all_studies():

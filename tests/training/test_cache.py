@@ -20,7 +20,7 @@ def one(tmp_path):
 def test_a_case_is_prepared_once_and_mapped_from_disk_after_that(one, monkeypatch):
     dataset, case = one
     first = prepare_case(dataset, case, SPEC)
-    monkeypatch.setattr(cache, "raw_channels", None)
+    monkeypatch.setattr(cache, "PreparedStudy", None)
     again = prepare_case(Dataset.open(dataset.root), case, SPEC)
     assert isinstance(again.slices, np.memmap)
     np.testing.assert_array_equal(first.slices, again.slices)

@@ -7,7 +7,7 @@ from tests import tiny
 from tests.grids import grid
 from uteroseg.dataset.store import Dataset
 from uteroseg.errors import UserError
-from uteroseg.model.prepare import network_target, raw_channels
+from uteroseg.model.prepare import PreparedStudy, SliceGrid, network_target
 from uteroseg.model.spec import ModelSpec
 from uteroseg.training.data import load_training_data
 
@@ -32,8 +32,10 @@ def test_the_cases_slices_are_what_prediction_would_see(dataset):
     told = []
     data = load(dataset, cases, on_case=lambda *args: told.append(args))
     study, mask = dataset.load_study(cases[1]), dataset.load_mask(cases[1])
-    np.testing.assert_allclose(data.slices[6:12, :3].numpy(), raw_channels(study, SPEC), rtol=1e-3, atol=1e-3)
-    np.testing.assert_array_equal(data.slices[6:12, 3].numpy(), network_target(mask, SPEC))
+    grid = SliceGrid.between(study.geometry, SPEC)
+    channels = PreparedStudy(study).on_matrix(grid)
+    np.testing.assert_allclose(data.slices[6:12, :3].numpy(), channels, rtol=1e-3, atol=1e-3)
+    np.testing.assert_array_equal(data.slices[6:12, 3].numpy(), network_target(mask, grid))
     assert data.plane == "sagittal"
     assert data.statistics[1].b_values == [0.0, 1000.0]
     assert data.low_b.tolist() == [0.0] * 18

@@ -54,12 +54,12 @@ def predict(
     json: Json = False,
 ) -> None:
     """Segment the tumour in every study of a folder."""
-    from uteroseg.inference.dicom_objects import objects_meanwhile
+    from uteroseg.model.dicom_objects import objects_meanwhile
 
     with objects_meanwhile(source) as meanwhile, progress() as update, _opening(model) as engine:
         _import_nibabel_alone()
         from uteroseg.inference.batch import predict_all
-        from uteroseg.inference.outputs import Outputs
+        from uteroseg.model.prediction_folder import Outputs
 
         findings, card = predict_all(
             source,

@@ -18,6 +18,7 @@ from uteroseg.dicom.frames import Frame, frames_of
 from uteroseg.dicom.pairs import high_b_of
 from uteroseg.dicom.pixels import rescaled
 from uteroseg.dicom.scan import Series
+from uteroseg.dicom.source_images import SourceImages
 from uteroseg.dicom.stack import Stack, arrange, is_directional
 from uteroseg.errors import UserError
 from uteroseg.imaging.derived import study_of_map
@@ -73,6 +74,7 @@ def load_study(series: Sequence[Series], reading: Reading | None = None) -> DwiS
         scanner_adc=scanner_adc,
         acquisition=fields,
         adc_b_min=reading.adc_b_min,
+        source=SourceImages.of_stack(stack, dwi),
     )
     if not reading.align:
         return study
@@ -95,7 +97,8 @@ def _study_of_pair(image: Sequence[Series], stack: Stack, adc_map: Series) -> Dw
         )
     b_value = high_b_of(stack.b_values)
     high = replace(stack, b_values=(b_value,), cells=(stack.cells[stack.b_values.index(b_value)],))
-    return study_of_map(_signal(high)[0], b_value, adc, geometry, _acquisition(image, high), what=what)
+    study = study_of_map(_signal(high)[0], b_value, adc, geometry, _acquisition(image, high), what=what)
+    return replace(study, source=SourceImages.of_stack(high, image))
 
 
 def stack_of(dwi: Sequence[Series], reading: Reading) -> Stack:
@@ -117,6 +120,11 @@ def stack_of(dwi: Sequence[Series], reading: Reading) -> Stack:
         )
     _refuse_unknown_b(frames, dwi)
     return arrange(frames, what=describe(dwi), drop_incomplete=reading.drop_incomplete)
+
+
+def source_images(dwi: Sequence[Series], reading: Reading | None = None) -> SourceImages:
+    """The images that a diffusion study's slices came from; raises as `load_study` does."""
+    return SourceImages.of_stack(stack_of(dwi, reading or Reading()), dwi)
 
 
 def _without_spare_directions(by_series: Sequence[Sequence[Frame]]) -> list[Frame]:

@@ -9,7 +9,7 @@ types).
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Literal
@@ -23,14 +23,9 @@ from pydicom.uid import MRImageStorage, generate_uid
 from pydicom.valuerep import format_number_as_ds
 
 from uteroseg import RESEARCH_USE
-from uteroseg.dicom.assemble import stack_of
-from uteroseg.dicom.choices import Reading
-from uteroseg.dicom.classify import SeriesKind
 from uteroseg.dicom.enhanced import is_enhanced
 from uteroseg.dicom.examination import examination, uid_of
-from uteroseg.dicom.frames import Frame, frames_of
-from uteroseg.dicom.scan import Series
-from uteroseg.dicom.stack import arrange_map
+from uteroseg.dicom.source_images import SourceImages
 from uteroseg.files import write_file
 from uteroseg.imaging.geometry import Geometry
 from uteroseg.imaging.study import Mask
@@ -63,18 +58,14 @@ def read_tables() -> None:
 def write_seg(
     path: Path,
     mask: Mask,
-    series: Sequence[Series],
+    source: SourceImages,
     *,
     algorithm_name: str,
     algorithm_version: str,
-    reading: Reading | None = None,
     site: Site | None = None,
     keep_empty_frames: bool = False,
 ) -> Dataset:
     """Write a mask as a BINARY segmentation with one segment, the tumour (SCT 108369006, Neoplasm).
-
-    It references the images of the lowest b-value: those of several b-values would share positions, which
-    the standard's derivation macros and viewers do not tell apart.
 
     Parameters
     ----------
@@ -82,12 +73,10 @@ def write_seg(
         Appears whole or not at all; an existing file is replaced.
     mask : Mask
         On the study's grid; can be empty.
-    series : sequence of Series
-        The diffusion images that the mask belongs to; or one series without b-values, such as T2.
+    source : SourceImages
+        The images that the mask belongs to; the segmentation refers to them.
     algorithm_name, algorithm_version : str
         Of the model, for Segmentation Algorithm Identification.
-    reading : Reading, optional
-        How the study was read.
     site : {"cervix", "uterus"}, optional
         Where the tumour is.
     keep_empty_frames : bool
@@ -102,30 +91,21 @@ def write_seg(
     Raises
     ------
     UserError
-        If the mask is not on the study's grid, or the series cannot be read.
+        If the mask is not on the images' grid.
     """
-    headers = {file: header for one in series for file, header in zip(one.files, one.headers, strict=True)}
+    geometry, first = source.geometry, source.headers[0]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # of UIDs that break a rule, and refer all the same
-        geometry, images = _images_of(series, reading or Reading())
         mask.geometry.require_same(
             geometry, what="mask and source images", fix="move the mask to the study's grid first."
         )
-        planes = _planes(geometry, uid_of(headers[images[0].file], *_FRAME_OF_REFERENCE))
+        planes = _planes(geometry, uid_of(first, *_FRAME_OF_REFERENCE))
         tumour = _tumour(algorithm_name, algorithm_version, site)
         segmentation = _segmentation(mask, planes, tumour, keep_empty_frames)
-        _refer(segmentation, planes, images, headers)
-        segmentation.update(examination(images[0].file, headers[images[0].file]))
+        _refer(segmentation, planes, source)
+        segmentation.update(examination(source.images[0].file, first))
         write_file(path, segmentation.save_as)
     return segmentation
-
-
-def _images_of(series: Sequence[Series], reading: Reading) -> tuple[Geometry, Sequence[Frame]]:
-    """The grid, and one image for each slice of it."""
-    if series[0].kind is not SeriesKind.DWI:
-        return arrange_map(frames_of(series[0]), what=series[0].name)
-    stack = stack_of(series, reading)
-    return stack.geometry, [cell[0] for cell in stack.cells[0]]
 
 
 def _segmentation(
@@ -222,11 +202,11 @@ def _decimals(numbers: Iterable[float]) -> list[str]:
     return [format_number_as_ds(round(float(number), 10) + 0.0) for number in numbers]
 
 
-def _refer(
-    segmentation: Dataset, planes: Sequence[Dataset], images: Sequence[Frame], headers: Mapping[Path, Dataset]
-) -> None:
+def _refer(segmentation: Dataset, planes: Sequence[Dataset], source_images: SourceImages) -> None:
     """Refer to the files that were read, in place of the plain images."""
+    images = source_images.images
     image_of = {plane.SOPInstanceUID: image for plane, image in zip(planes, images, strict=True)}
+    headers = {image.file: header for image, header in zip(images, source_images.headers, strict=True)}
     for group in segmentation.PerFrameFunctionalGroupsSequence:
         (source,) = group.DerivationImageSequence[0].SourceImageSequence
         image = image_of[source.ReferencedSOPInstanceUID]

@@ -6,24 +6,23 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 
 from uteroseg.dataset.layout import CaseId
 from uteroseg.dataset.store import Dataset
 from uteroseg.errors import UserError
 from uteroseg.evaluation.cases import Place, measure_cases, worst_median_best
-from uteroseg.imaging.geometry import Array
 from uteroseg.imaging.nifti import read_mask, write_mask
+from uteroseg.imaging.overlay import overlay
 from uteroseg.imaging.study import Mask
-from uteroseg.inference.overlay import overlay
-from uteroseg.model.folder import ONNX, read_card
-from uteroseg.model.prepare import high_b_image, mask_from_output, normalise
+from uteroseg.model.engine import OnnxEngine
+from uteroseg.model.ensemble import Forward
+from uteroseg.model.prediction import segment
+from uteroseg.model.prepare import PreparedStudy
+from uteroseg.network.forward import NetworkForward
 from uteroseg.network.save import load_network
 from uteroseg.results.runs import Overlay
 from uteroseg.training.cache import prepare_case
-
-_BATCH = 16
 
 
 def evaluate_run(
@@ -52,14 +51,12 @@ def evaluate_run(
     UserError
         If a case cannot be predicted or measured; the first such case is named.
     """
-    spec, probability = read_card(folder / "model").spec, _engine(folder / "model")
+    forward = _forward(folder / "model")
     (folder / predictions).mkdir(parents=True)
 
     def predict(case: CaseId) -> Mask:
         # Test cases come from the cache of prepared cases: every run of an experiment sees the same ones.
-        slices = prepare_case(dataset, case, spec).slices[:, :3].astype(np.float32)
-        output = probability(normalise(slices, spec))
-        mask, _ = mask_from_output(output, dataset.load_mask(case).geometry, spec)
+        mask, _ = segment(prepare_case(dataset, case, forward.spec), forward)
         write_mask(folder / predictions / f"{case}.nii.gz", mask)
         return mask
 
@@ -93,7 +90,7 @@ def draw_overlays(
         case, dataset = CaseId.parse(row["case"]), datasets[row["test_set"]]
         study, file = dataset.load_study(case), f"overlays/{place}.png"
         overlay(
-            high_b_image(study, study.fit()),
+            PreparedStudy(study).high_b,
             read_mask(folder / "predictions" / row["test_set"] / f"{case}.nii.gz"),
             truth=dataset.load_mask(case),
             caption=f"{case} · DSC {row['dsc']:.2f}",
@@ -103,27 +100,9 @@ def draw_overlays(
     return pictures
 
 
-def _engine(model: Path) -> Callable[[Array], Array]:
-    """What gives the probability of every pixel: torch on a GPU; ONNX Runtime, twice as fast, on a CPU."""
+def _forward(model: Path) -> Forward:
+    """The network on a GPU; ONNX Runtime, twice as fast, on a CPU, with the threads that torch has."""
     if torch.cuda.is_available():
-        network = load_network(model)[0].cuda().eval()
-
-        def on_gpu(slices: Array) -> Array:
-            with torch.inference_mode():
-                output = torch.sigmoid(network(torch.from_numpy(slices).cuda()))
-            return np.asarray(output[:, 0].cpu().numpy())
-
-        run = on_gpu
-    else:
-        import onnxruntime
-
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = torch.get_num_threads()  # by default it would take every core
-        session = onnxruntime.InferenceSession(str(model / ONNX), options, providers=["CPUExecutionProvider"])
-        name = session.get_inputs()[0].name
-
-        def on_cpu(slices: Array) -> Array:
-            return np.asarray(session.run(None, {name: slices})[0][:, 0])
-
-        run = on_cpu
-    return lambda slices: np.concatenate([run(slices[i : i + _BATCH]) for i in range(0, len(slices), _BATCH)])
+        network, card = load_network(model)
+        return NetworkForward(network.cuda(), card.spec)
+    return OnnxEngine(model, threads=torch.get_num_threads())

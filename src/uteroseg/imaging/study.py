@@ -37,6 +37,9 @@ class DwiStudy:
     adc_b_min : float
         s/mm²; images of lower b-values are left out of the ADC fit. 0 where an image is derived: its fit is
         the map that it was derived from.
+    source : object, optional
+        The scanner files that it was read from, for DICOM objects that refer to them
+        (`uteroseg.dicom.source_images`). They name the patient, and are written nowhere.
 
     Raises
     ------
@@ -52,6 +55,7 @@ class DwiStudy:
     scanner_adc: Array | None = None
     acquisition: Mapping[str, Any] = field(default_factory=dict)
     adc_b_min: float = 0.0
+    source: object | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
         if self.derived:

@@ -13,12 +13,13 @@ from uteroseg.dicom.archive import unpacked
 from uteroseg.dicom.choices import Reading
 from uteroseg.errors import UserError
 from uteroseg.files import read_json, require_new, staged_folder, write_json
-from uteroseg.inference.dicom_objects import reason
 from uteroseg.inference.inputs import StudyInput, find_inputs
-from uteroseg.inference.outputs import RESULT, Finding, Outputs, write_prediction, write_table
-from uteroseg.inference.predict import predict_study
+from uteroseg.inference.outputs import Finding, write_table
 from uteroseg.meanwhile import Meanwhile, afterwards
+from uteroseg.model.dicom_objects import reason
 from uteroseg.model.ensemble import Engine, open_model
+from uteroseg.model.prediction import predict_study
+from uteroseg.model.prediction_folder import RESULT, Outputs, write_prediction
 from uteroseg.model.spec import ModelCard
 
 SETTINGS, TABLE = "settings.json", "predictions.csv"
@@ -50,7 +51,7 @@ def predict_all(
     on_study : callable
         Told each finding, how many studies are done and how many there are.
     meanwhile : callable
-        Writes the DICOM objects; see `uteroseg.inference.dicom_objects.objects_meanwhile`.
+        Writes the DICOM objects; see `uteroseg.model.dicom_objects.objects_meanwhile`.
 
     Returns
     -------
@@ -116,9 +117,14 @@ def predict_one(
     try:
         if (folder / RESULT).is_file():
             return _finished(source, folder)
-        study = source.load()
-        prediction = predict_study(study, engine)
-        result = write_prediction(folder, source, study, prediction, engine, outputs, meanwhile)
+        result = write_prediction(
+            folder,
+            predict_study(source.load(), engine),
+            case=source.case,
+            digest=source.digest(),
+            outputs=outputs,
+            meanwhile=meanwhile,
+        )
         return Finding.of_result(result, source)
     except Exception as error:  # whatever one study of thousands does, the others are wanted
         return Finding(

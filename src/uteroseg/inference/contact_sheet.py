@@ -11,8 +11,8 @@ from uteroseg.annotations.arrive import Arrived
 from uteroseg.files import write_file
 from uteroseg.imaging.geometry import Geometry
 from uteroseg.imaging.measure import bounding_box, volume_ml
+from uteroseg.imaging.overlay import overlay
 from uteroseg.imaging.study import DwiStudy, Mask
-from uteroseg.inference.overlay import overlay
 
 _TILES = 6
 _MARGIN_MM = 40.0

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import re
+from abc import ABC, abstractmethod
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache, partial
+from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from uteroseg.dataset.layout import CaseId
 from uteroseg.dataset.store import Dataset
 from uteroseg.dataset.study_files import bval_of
 from uteroseg.dicom.choices import Reading
@@ -29,8 +31,8 @@ _NO_DICOM |= {".json", ".csv", ".tsv", ".txt", ".md", ".png", ".jpg", ".pdf", ".
 """Endings of files among which no scanner file is looked for where there are images to predict."""
 
 
-@dataclass(frozen=True)
-class StudyInput:
+@dataclass(frozen=True, eq=False, kw_only=True)
+class StudyInput(ABC):
     """A study to predict, not read yet.
 
     Parameters
@@ -39,14 +41,6 @@ class StudyInput:
         Names its folder in the output; for DICOM it tells nothing of the patient.
     origin : Path
         Where it was found, for people.
-    load : callable
-        Read its images.
-    digest : callable
-        What tells it from every other study: a hash of its files or of its images' UIDs.
-    dicom : callable, optional
-        Find the scanner files that a DICOM SEG refers to.
-    reading : Reading, optional
-        How they are read.
     description : str
         What tells it from others of one examination, and nothing of the patient: the numbers of its series
         and their b-values.
@@ -56,12 +50,86 @@ class StudyInput:
 
     case: str
     origin: Path
-    load: Callable[[], DwiStudy]
-    digest: Callable[[], str]
-    dicom: Callable[[], FoundStudy] | None = None
-    reading: Reading | None = None
     description: str = ""
     notes: tuple[str, ...] = ()
+
+    @abstractmethod
+    def load(self) -> DwiStudy:
+        """Read its images; raises UserError where that is not possible."""
+
+    @abstractmethod
+    def digest(self) -> str:
+        """What tells it from every other study: a hash of its files or of its images' UIDs."""
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class DatasetInput(StudyInput):
+    """A case of a dataset."""
+
+    dataset: Dataset
+    id: CaseId
+
+    def load(self) -> DwiStudy:
+        """Read its images."""
+        return self.dataset.load_study(self.id)
+
+    def digest(self) -> str:
+        """Of its image file."""
+        return _file_digest(self.dataset.root / self.id.dwi("nii.gz"))
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class ImageInput(StudyInput):
+    """Image files; ``reading`` says the b-value of a pair's image and which form of NIfTI counts."""
+
+    images: ImageStudy
+    reading: Reading
+
+    def load(self) -> DwiStudy:
+        """Read its images."""
+        return load_images(self.images, self.reading.b_values, form=self.reading.nifti_form)
+
+    def digest(self) -> str:
+        """Of its file; of a pair, of what its files hold: their voxels can lie in further files."""
+        if not self.images.is_pair:
+            return _file_digest(self.images.image)
+        study = self.load()
+        b_values = " ".join(f"{b:g}" for b in study.b_values)
+        return _digest([study.signal.tobytes(), b_values.encode(), study.geometry.affine.tobytes()])
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class DicomInput(StudyInput):
+    """Scanner files. Of thousands no header is kept: the study is found in its files again.
+
+    Parameters
+    ----------
+    series_uids : str
+        Tells it among the studies in its files.
+    found : FoundStudy, optional
+    files : tuple of Path
+        Of its examination, where it was not kept.
+    reading : Reading
+    """
+
+    series_uids: str
+    reading: Reading
+    found: FoundStudy | None = None
+    files: tuple[Path, ...] = ()
+
+    def load(self) -> DwiStudy:
+        """Read its images."""
+        from uteroseg.dicom.assemble import load_study
+
+        return load_study(self._study().used, self.reading)
+
+    def digest(self) -> str:
+        """Of its images' UIDs."""
+        headers = [header for series in self._study().used for header in series.headers]
+        return _digest(uid.encode() for uid in sorted(str(one.get("SOPInstanceUID")) for one in headers))
+
+    def _study(self) -> FoundStudy:
+        return self.found or _found_again(self.files, self.series_uids)
 
 
 def find_inputs(path: Path, reading: Reading | None = None, *, shown: Path | None = None) -> list[StudyInput]:
@@ -96,10 +164,9 @@ def find_inputs(path: Path, reading: Reading | None = None, *, shown: Path | Non
     if (path / "dataset_description.json").is_file():
         _require_unused(reading, path)
         dataset = Dataset.open(path)
-        cases = [(case, path / case.dwi("nii.gz")) for case in dataset.cases()]
         return [
-            StudyInput(str(case), image, partial(dataset.load_study, case), partial(_file_digest, image))
-            for case, image in cases
+            DatasetInput(case=str(case), origin=path / case.dwi("nii.gz"), dataset=dataset, id=case)
+            for case in dataset.cases()
         ]
     images = find_images(path)
     if images and all(file.suffix.lower() in _NO_DICOM for file in files_below(path)):
@@ -131,11 +198,11 @@ def _image_inputs(
     names = [re.sub("_(dwi|hbv)$", "", name, flags=re.IGNORECASE) for name in names]
     taken = Counter(name.casefold() for name in names)
     return [
-        StudyInput(
+        ImageInput(
             case=name if taken[name.casefold()] == 1 else f"{name}-{_digest([one.name.encode()])[:8]}",
             origin=shown / one.image.relative_to(root),
-            load=partial(load_images, one, reading.b_values, form=reading.nifti_form),
-            digest=partial(_voxel_digest, one, reading) if one.is_pair else partial(_file_digest, one.image),
+            images=one,
+            reading=reading,
         )
         for name, one in zip(names, studies, strict=True)
     ]
@@ -158,9 +225,9 @@ def _dicom_inputs(root: Path, shown: Path, reading: Reading) -> list[StudyInput]
     files = list_files(root)
     if len(files) <= MANY:
         studies = require_studies(scan_files(files), shown)
-        return [_dicom_input(one, partial(_kept, one), root, shown, reading) for one in studies]
+        return [_dicom_input(one, root, shown, reading, found=one) for one in studies]
     inputs = [
-        _dicom_input(one, partial(_found_again, tuple(members), one.series_uids), root, shown, reading)
+        _dicom_input(one, root, shown, reading, files=tuple(members))
         for members in files_by_study(files)
         for one in find_studies(scan_files(members))
     ]
@@ -169,23 +236,16 @@ def _dicom_inputs(root: Path, shown: Path, reading: Reading) -> list[StudyInput]
     return inputs
 
 
-def _dicom_input(
-    found: FoundStudy, find: Callable[[], FoundStudy], root: Path, shown: Path, reading: Reading
-) -> StudyInput:
-    def load() -> DwiStudy:
-        from uteroseg.dicom.assemble import load_study
-
-        return load_study(find().used, reading)
-
-    return StudyInput(
-        case=f"study-{_digest([found.series_uids.encode()])[:8]}",
-        origin=shown / found.folder.relative_to(root),
-        load=load,
-        digest=lambda: _image_digest(find()),
-        dicom=find,
+def _dicom_input(study: FoundStudy, root: Path, shown: Path, reading: Reading, **kept: Any) -> StudyInput:
+    """A study that was found; ``kept`` is what it is to keep of it."""
+    return DicomInput(
+        case=f"study-{_digest([study.series_uids.encode()])[:8]}",
+        origin=shown / study.folder.relative_to(root),
+        description=_description(study),
+        notes=study.notes,
+        series_uids=study.series_uids,
         reading=reading,
-        description=_description(found),
-        notes=found.notes,
+        **kept,
     )
 
 
@@ -205,10 +265,6 @@ def _description(found: FoundStudy) -> str:
     return ", ".join([*parts, "ADC map"] if found.is_pair else parts)
 
 
-def _kept(found: FoundStudy) -> FoundStudy:
-    return found
-
-
 @lru_cache(maxsize=1)  # the study in hand
 def _found_again(files: tuple[Path, ...], series_uids: str) -> FoundStudy:
     from uteroseg.dicom.scan import scan_files
@@ -217,21 +273,9 @@ def _found_again(files: tuple[Path, ...], series_uids: str) -> FoundStudy:
     return next(one for one in find_studies(scan_files(files)) if one.series_uids == series_uids)
 
 
-def _image_digest(found: FoundStudy) -> str:
-    uids = [str(header.get("SOPInstanceUID")) for series in found.used for header in series.headers]
-    return _digest(uid.encode() for uid in sorted(uids))
-
-
 def _file_digest(image: Path) -> str:
     """Of the image and, if it is there, its .bval."""
     return _digest(file.read_bytes() for file in (image, bval_of(image)) if file.is_file())
-
-
-def _voxel_digest(found: ImageStudy, reading: Reading) -> str:
-    """Of what a pair's files hold: their voxels can lie in further files."""
-    study = load_images(found, reading.b_values, form=reading.nifti_form)
-    b_values = " ".join(f"{b:g}" for b in study.b_values)
-    return _digest([study.signal.tobytes(), b_values.encode(), study.geometry.affine.tobytes()])
 
 
 def _digest(parts: Iterable[bytes]) -> str:

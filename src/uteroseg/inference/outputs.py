@@ -1,52 +1,17 @@
-"""Write what was found: NIfTI, DICOM SEG and SR, JSON and a picture for each study, and a table of all."""
+"""What was found in many studies: a row for each, and the table of all."""
 
 from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
-from functools import partial
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-import numpy as np
-
-from uteroseg import RESEARCH_USE, __version__
-from uteroseg.files import staged_folder, write_json, write_text
-from uteroseg.imaging.nifti import write_image, write_mask
-from uteroseg.imaging.study import ADC_LEFT_OUT, DERIVED, DwiStudy
-from uteroseg.inference.dicom_objects import Measured, none_written, write_objects
-from uteroseg.inference.flag import Flag
+from uteroseg.files import write_text
 from uteroseg.inference.inputs import StudyInput
-from uteroseg.inference.overlay import overlay
-from uteroseg.inference.predict import Prediction
-from uteroseg.meanwhile import Meanwhile, afterwards
-from uteroseg.model.ensemble import Engine
-
-if TYPE_CHECKING:
-    from uteroseg.dicom.seg import Site
-
-RESULT = "result.json"
-_WHERE_PRESENT = ("derived_images", "scanner_adc_left_out")
-"""Of how a study was read, what its result says too."""
-
-
-@dataclass(frozen=True)
-class Outputs:
-    """What is written besides what always is.
-
-    Parameters
-    ----------
-    probability : bool
-        The probability map.
-    keep_empty_frames : bool
-        Frames without tumour in the DICOM SEG.
-    """
-
-    probability: bool = False
-    keep_empty_frames: bool = False
+from uteroseg.model.flags import Flag
 
 
 @dataclass(frozen=True)
@@ -88,90 +53,6 @@ class Finding:
         )
 
 
-def write_prediction(
-    folder: Path,
-    source: StudyInput,
-    study: DwiStudy,
-    prediction: Prediction,
-    engine: Engine,
-    outputs: Outputs,
-    meanwhile: Meanwhile = afterwards,
-) -> dict[str, Any]:
-    """Write one study's folder, whole or not at all; give what its ``result.json`` says.
-
-    Mask, result and picture are always written; ``meanwhile`` SEG and SR, where the study came as DICOM and
-    they can be: the result says which were not.
-
-    Raises
-    ------
-    UserError
-        If the folder holds something already.
-    """
-    result = _result(source, study, prediction, engine)
-    with staged_folder(folder) as stage:
-        with _dicom(stage, source, prediction, engine, outputs, meanwhile) as not_written:
-            write_mask(stage / "mask.nii.gz", prediction.mask)
-            if outputs.probability:
-                probability = prediction.probability.astype(np.float32)
-                write_image(stage / "probability.nii.gz", probability, study.geometry)
-            caption = f"{source.case} · tumour {prediction.volume_ml:.1f} mL · model {engine.card.id}"
-            picture = overlay(prediction.high_b, prediction.mask, caption=caption)
-            picture.save(stage / "overlay.png", compress_level=1)  # a tenth larger, in a third of the time
-        result["not_written"] = not_written()
-        write_json(stage / RESULT, result)
-    return result
-
-
-@contextmanager
-def _dicom(
-    stage: Path,
-    source: StudyInput,
-    prediction: Prediction,
-    engine: Engine,
-    outputs: Outputs,
-    meanwhile: Meanwhile,
-) -> Iterator[Callable[[], dict[str, str]]]:
-    """Writes SEG and SR while its body runs, where the study came as DICOM.
-
-    Gives what says, after the body, which of them were not written and why: no error of theirs is raised.
-    """
-    if source.dicom is None:
-        yield dict
-        return
-    job: Callable[[], dict[str, str]]
-    try:
-        job = partial(
-            write_objects,
-            stage,
-            prediction.mask,
-            source.dicom().dwi,
-            source.reading,
-            Measured(prediction.volume_ml, prediction.diameter_mm, prediction.adc),
-            model_id=engine.card.id,
-            site=_site(engine),
-            keep_empty_frames=outputs.keep_empty_frames,
-        )
-    except Exception as error:
-        job = partial(none_written, error)
-    with meanwhile(job) as outcome:
-        yield partial(_outcome, outcome)
-
-
-def _outcome(outcome: Callable[[], dict[str, str]]) -> dict[str, str]:
-    try:
-        return outcome()
-    except Exception as error:  # the other process was killed, such as for memory
-        return none_written(error)
-
-
-def _site(engine: Engine) -> Site | None:
-    """Where the tumours were that the model learned from: the cervix is a part of the uterus."""
-    cohorts = {cohort for card in engine.members for cohort in card.training.cases}
-    if cohorts == {"cervical"}:
-        return "cervix"
-    return "uterus" if cohorts and cohorts <= {"cervical", "uterine"} else None
-
-
 def write_table(path: Path, findings: Iterable[Finding]) -> None:
     """Write ``predictions.csv``."""
     text = io.StringIO()
@@ -206,39 +87,3 @@ def write_table(path: Path, findings: Iterable[Finding]) -> None:
         row = [f.case, f.origin, f.description, *numbers, flags, " ".join(f.warnings), missing, f.error]
         table.writerow(row)
     write_text(path, text.getvalue())
-
-
-def _result(source: StudyInput, study: DwiStudy, prediction: Prediction, engine: Engine) -> dict[str, Any]:
-    slices, rows, columns = study.geometry.shape
-    adc = {name: _rounded(value, 4) for name, value in asdict(prediction.adc).items()}
-    return {
-        "notice": RESEARCH_USE,
-        "warnings": list(prediction.warnings),
-        "flags": [asdict(flag) for flag in prediction.flags],
-        "case": source.case,
-        "input_sha256": source.digest(),
-        "volume_ml": round(prediction.volume_ml, 3),
-        "maximum_diameter_mm": round(prediction.diameter_mm, 2),
-        "mean_adc": adc["mean"],
-        "mean_adc_unit": "10^-3 mm^2/s",
-        "adc": adc,
-        "soft_dice": round(prediction.soft_dice, 4),
-        "expected_dsc": _rounded(prediction.expected_dsc, 4),
-        "b_values": list(study.b_values),
-        "b_value_source": study.acquisition.get("b_value_source"),
-        **{name: study.acquisition[name] for name in (DERIVED, ADC_LEFT_OUT) if name in study.acquisition},
-        "grid": {
-            "slices": slices,
-            "rows": rows,
-            "columns": columns,
-            "spacing_mm": [round(mm, 4) for mm in study.geometry.spacing],
-            "plane": study.geometry.plane,
-        },
-        "model": engine.card.describe(),
-        **({"ensemble": [card.describe() for card in engine.members]} if len(engine.members) > 1 else {}),
-        "software": {"uteroseg": __version__},
-    }
-
-
-def _rounded(value: float | None, digits: int) -> float | None:
-    return None if value is None else round(value, digits)

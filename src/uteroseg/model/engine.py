@@ -24,6 +24,8 @@ class OnnxEngine:
     ----------
     folder : Path
         A model folder.
+    threads : int, optional
+        That it may use; by default as many as there are cores.
 
     Raises
     ------
@@ -31,7 +33,7 @@ class OnnxEngine:
         If the folder is not a whole model, or its ONNX file belongs to another one.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, threads: int | None = None) -> None:
         import onnxruntime
 
         self.card = read_card(folder)
@@ -41,6 +43,7 @@ class OnnxEngine:
             # Threads that spin while they wait take the time of others on a busy computer: 0.5 s where it is
             # 0.33 s without (24 slices, 2 threads, load 6).
             options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+            options.intra_op_num_threads = threads or 0
             self._session = onnxruntime.InferenceSession(
                 str(path), options, providers=["CPUExecutionProvider"]
             )
@@ -57,6 +60,11 @@ class OnnxEngine:
                 expected="files of one model.",
                 fix="copy the whole model folder again.",
             )
+
+    @property
+    def spec(self) -> ModelSpec:
+        """What it sees, and how its output becomes a mask."""
+        return self.card.spec
 
     @property
     def members(self) -> list[ModelCard]:

@@ -11,10 +11,21 @@ import numpy as np
 from uteroseg.errors import UserError
 from uteroseg.imaging.geometry import Array
 from uteroseg.model.engine import OnnxEngine
-from uteroseg.model.spec import ModelCard
+from uteroseg.model.spec import ModelCard, ModelSpec
 
 
-class Engine(Protocol):
+class Forward(Protocol):
+    """What gives probabilities: an open model, or a network in training."""
+
+    @property
+    def spec(self) -> ModelSpec:
+        """What it sees, and how its output becomes a mask."""
+
+    def probability(self, slices: Array) -> Array:
+        """Tumour probability, shape (slices, height, width), of (slices, channels, height, width)."""
+
+
+class Engine(Forward, Protocol):
     """What predicts: one model, or several."""
 
     @property
@@ -24,9 +35,6 @@ class Engine(Protocol):
     @property
     def members(self) -> Sequence[ModelCard]:
         """The models that it is made of."""
-
-    def probability(self, slices: Array) -> Array:
-        """Tumour probability, shape (slices, height, width), of (slices, channels, height, width)."""
 
 
 class Ensemble:
@@ -53,6 +61,7 @@ class Ensemble:
         training = first.training.model_copy(update={"expected_dsc": None, "virtual": virtual})
         name = "+".join(card.id for card in self.members)
         self.card = first.model_copy(update={"id": name, "training": training})
+        self.spec = self.card.spec
 
     def probability(self, slices: Array) -> Array:
         """Mean tumour probability of every pixel; shapes as in `OnnxEngine.probability`."""

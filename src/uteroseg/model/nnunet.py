@@ -31,7 +31,7 @@ from uteroseg.files import require_new, staged_folder, write_json
 from uteroseg.imaging.nifti import write_image, write_mask
 from uteroseg.imaging.study import Mask
 from uteroseg.intake.original import ORIGINAL
-from uteroseg.model.prepare import study_channels
+from uteroseg.model.prepare import PreparedStudy
 
 CHANNELS = ("b0", "b1000", "ADC")
 """In the order of our network's; nnU-Net normalises each by its mean and standard deviation per study."""
@@ -163,7 +163,7 @@ def _write_case(dataset: Dataset, case: CaseId, images: Path, labels: Path) -> N
             mask.geometry.require_same(
                 study.geometry, what="mask and study", fix="move the mask to the study's grid first."
             )
-        channels = study_channels(study)
+        channels = PreparedStudy(study).channels()
     except UserError as error:
         raise UserError(f"{case}: {error.found}", expected=error.expected, fix=error.fix) from error
     for index in range(len(CHANNELS)):

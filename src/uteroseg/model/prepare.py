@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -34,8 +35,21 @@ class SliceGrid:
     """How slices of a study map to the network's matrix and back.
 
     Both ways are separable: ``rows @ slice @ columns.T``.
+
+    Parameters
+    ----------
+    geometry : Geometry
+        The study's.
+    spec : ModelSpec
+        Its spacing and matrix apply.
+    view : View
+        Turns slices to the radiologist's view.
+    to_network, to_study : tuple of ndarray
+        For rows and for columns.
     """
 
+    geometry: Geometry
+    spec: ModelSpec
     view: View
     to_network: tuple[Array, Array]
     to_study: tuple[Array, Array]
@@ -46,6 +60,8 @@ class SliceGrid:
         view, mm = View.of(geometry), spec.spacing_mm
         axes = list(zip(view.shape, view.spacing_mm, spec.matrix, strict=True))
         return cls(
+            geometry=geometry,
+            spec=spec,
             view=view,
             to_network=_pair([_interpolation(n, step, m, mm) for n, step, m in axes]),
             to_study=_pair([_interpolation(m, mm, n, step) for n, step, m in axes]),
@@ -60,15 +76,91 @@ class SliceGrid:
         return self.view.turn_back(_separable(slices, self.to_study))
 
 
-def network_input(study: DwiStudy, spec: ModelSpec, fit: DiffusionFit | None = None) -> Array:
-    """What the network sees of a study.
+@dataclass(frozen=True, eq=False)
+class PreparedStudy:
+    """A study with what a model needs of it, each computed once, when it is first needed.
 
     Parameters
     ----------
     study : DwiStudy
-    spec : ModelSpec
-    fit : DiffusionFit, optional
-        The study's fit, where it has been made already.
+    """
+
+    study: DwiStudy
+
+    @property
+    def geometry(self) -> Geometry:
+        """The study's."""
+        return self.study.geometry
+
+    @cached_property
+    def fit(self) -> DiffusionFit:
+        """The study's fit; raises UserError if it has one b-value only."""
+        return self.study.fit()
+
+    @cached_property
+    def body(self) -> Array:
+        """Where the patient is, ndarray of bool; raises UserError if the study has no signal."""
+        body = body_in(self.study.signal[0])
+        if not body.any():
+            raise UserError(
+                "The study has no signal.",
+                expected="a body in the image of the lowest b-value.",
+                fix="look at the images in a viewer; was the right series sent?",
+            )
+        return body
+
+    @cached_property
+    def high_b(self) -> Array:
+        """The image at b 1000 s/mm²: measured, or computed from the fit.
+
+        Raises
+        ------
+        UserError
+            If no b-value is high.
+        """
+        b_values, signal = self.study.b_values, self.study.signal
+        if b_values[-1] < MIN_HIGH_B:
+            raise UserError(
+                f"The study's b-values are {', '.join(f'{b:g}' for b in b_values)} s/mm²; none is high.",
+                expected=f"an image of at least b {MIN_HIGH_B:g}, best of b {HIGH_B:g} s/mm².",
+                fix="add the series with the high b-value of the same examination.",
+            )
+        nearest = int(np.argmin([abs(b - HIGH_B) for b in b_values]))
+        if abs(b_values[nearest] - HIGH_B) <= SAME_B:
+            return np.asarray(signal[nearest])
+        return np.asarray(np.minimum(self.fit.image_at(HIGH_B), signal[0]))
+
+    def channels(self) -> Array:
+        """Every channel on the study's own grid.
+
+        Returns
+        -------
+        ndarray of float32, shape (slices, 3, rows, columns)
+            In the order of `CHANNELS`: the images at the lowest b-value and at b 1000 s/mm², in units of the
+            median of the former inside the body, and ADC in 10⁻³ mm²/s, 0 outside the body.
+
+        Raises
+        ------
+        UserError
+            If the study has one b-value only, no high one or no signal.
+        """
+        return np.stack(list(self._each_channel()), axis=1)
+
+    def on_matrix(self, grid: SliceGrid) -> Array:
+        """Every channel on the network's matrix: as `channels`, shape (slices, 3, height, width)."""
+        return np.stack([grid.to_matrix(channel) for channel in self._each_channel()], axis=1)
+
+    def _each_channel(self) -> Iterator[Array]:
+        """One after the other, float32: all at once take memory."""
+        fit, low_b, body = self.fit, self.study.signal[0], self.body
+        scale = np.float32(np.median(low_b[body]))
+        yield np.asarray(low_b / scale, np.float32)
+        yield np.asarray(self.high_b / scale, np.float32)
+        yield np.asarray(np.clip(fit.adc, 0, MAX_ADC) * body, np.float32)
+
+
+def network_input(study: DwiStudy, spec: ModelSpec) -> Array:
+    """What the network sees of a study.
 
     Returns
     -------
@@ -78,9 +170,9 @@ def network_input(study: DwiStudy, spec: ModelSpec, fit: DiffusionFit | None = N
     Raises
     ------
     UserError
-        If the study has one b-value only or no signal.
+        If the study has one b-value only, no high one or no signal.
     """
-    return normalise(raw_channels(study, spec, fit), spec)
+    return normalise(PreparedStudy(study).on_matrix(SliceGrid.between(study.geometry, spec)), spec)
 
 
 def require_fitting_grid(geometry: Geometry, spec: ModelSpec) -> None:
@@ -99,71 +191,13 @@ def require_fitting_grid(geometry: Geometry, spec: ModelSpec) -> None:
         )
 
 
-def raw_channels(study: DwiStudy, spec: ModelSpec, fit: DiffusionFit | None = None) -> Array:
-    """Every channel of a study on the network's matrix, not yet normalised.
-
-    Parameters
-    ----------
-    study : DwiStudy
-    spec : ModelSpec
-        Its spacing and matrix apply.
-    fit : DiffusionFit, optional
-        The study's fit, where it has been made already.
-
-    Returns
-    -------
-    ndarray of float32, shape (slices, 3, height, width)
-        As `study_channels` gives them.
-
-    Raises
-    ------
-    UserError
-        If the study has one b-value only or no signal.
-    """
-    grid = SliceGrid.between(study.geometry, spec)
-    return np.stack([grid.to_matrix(channel) for channel in _each_channel(study, fit)], axis=1)
-
-
-def study_channels(study: DwiStudy, fit: DiffusionFit | None = None) -> Array:
-    """Every channel of a study on its own grid.
-
-    Parameters
-    ----------
-    study : DwiStudy
-    fit : DiffusionFit, optional
-        The study's fit, where it has been made already.
-
-    Returns
-    -------
-    ndarray of float32, shape (slices, 3, rows, columns)
-        In the order of `CHANNELS`: the images at the lowest b-value and at b 1000 s/mm², in units of the
-        median of the former inside the body, and ADC in 10⁻³ mm²/s, 0 outside the body.
-
-    Raises
-    ------
-    UserError
-        If the study has one b-value only or no signal.
-    """
-    return np.stack(list(_each_channel(study, fit)), axis=1)
-
-
-def _each_channel(study: DwiStudy, fit: DiffusionFit | None) -> Iterator[Array]:
-    """One after the other, float32: all at once take memory."""
-    fit = fit or study.fit()
-    low_b, body = study.signal[0], body_of(study)
-    scale = np.float32(np.median(low_b[body]))
-    yield np.asarray(low_b / scale, np.float32)
-    yield np.asarray(high_b_image(study, fit) / scale, np.float32)
-    yield np.asarray(np.clip(fit.adc, 0, MAX_ADC) * body, np.float32)
-
-
 def normalise(raw: Array, spec: ModelSpec) -> Array:
     """Choose the channels that the network sees, and normalise them.
 
     Parameters
     ----------
     raw : ndarray of float32, shape (slices, 3, height, width)
-        From `raw_channels`.
+        From `PreparedStudy.on_matrix`.
     spec : ModelSpec
 
     Returns
@@ -175,53 +209,19 @@ def normalise(raw: Array, spec: ModelSpec) -> Array:
     return np.asarray((chosen - mean) / std, np.float32)
 
 
-def body_of(study: DwiStudy) -> Array:
-    """Where the patient is: ndarray of bool, shape (slices, rows, columns).
-
-    Raises
-    ------
-    UserError
-        If the study has no signal.
-    """
-    body = body_in(study.signal[0])
-    if not body.any():
-        raise UserError(
-            "The study has no signal.",
-            expected="a body in the image of the lowest b-value.",
-            fix="look at the images in a viewer; was the right series sent?",
-        )
-    return body
-
-
-def high_b_image(study: DwiStudy, fit: DiffusionFit) -> Array:
-    """The image at b 1000 s/mm²: measured, else computed from the fit; raises UserError without a high b."""
-    if study.b_values[-1] < MIN_HIGH_B:
-        raise UserError(
-            f"The study's b-values are {', '.join(f'{b:g}' for b in study.b_values)} s/mm²; none is high.",
-            expected=f"an image of at least b {MIN_HIGH_B:g}, best of b {HIGH_B:g} s/mm².",
-            fix="add the series with the high b-value of the same examination.",
-        )
-    nearest = int(np.argmin([abs(b - HIGH_B) for b in study.b_values]))
-    if abs(study.b_values[nearest] - HIGH_B) <= SAME_B:
-        return np.asarray(study.signal[nearest])
-    return np.asarray(np.minimum(fit.image_at(HIGH_B), study.signal[0]))
-
-
-def network_target(mask: Mask, spec: ModelSpec) -> Array:
+def network_target(mask: Mask, grid: SliceGrid) -> Array:
     """A mask as the network is to learn it: ndarray of bool, shape (slices, height, width)."""
-    return np.asarray(SliceGrid.between(mask.geometry, spec).to_matrix(mask.data.astype(np.float32)) >= 0.5)
+    return np.asarray(grid.to_matrix(mask.data.astype(np.float32)) >= 0.5)
 
 
-def mask_from_output(probability: Array, geometry: Geometry, spec: ModelSpec) -> tuple[Mask, Array]:
+def mask_from_output(probability: Array, grid: SliceGrid) -> tuple[Mask, Array]:
     """The mask that the network's output means.
 
     Parameters
     ----------
     probability : ndarray of float32, shape (slices, height, width)
-    geometry : Geometry
-        The study's.
-    spec : ModelSpec
-        Its threshold and its rule for small components apply.
+    grid : SliceGrid
+        The threshold and the rule for small components of its ModelSpec apply.
 
     Returns
     -------
@@ -230,10 +230,11 @@ def mask_from_output(probability: Array, geometry: Geometry, spec: ModelSpec) ->
     probability : ndarray of float32, shape (slices, rows, columns)
         On the study's grid.
     """
-    on_study = SliceGrid.between(geometry, spec).from_matrix(probability)
+    on_study, spec = grid.from_matrix(probability), grid.spec
     above = on_study >= spec.threshold
-    _drop_small(above[bounding_box(above)], geometry.voxel_volume_mm3 / MM3_PER_ML, spec.min_component_ml)
-    return Mask(above, geometry), on_study
+    voxel_ml = grid.geometry.voxel_volume_mm3 / MM3_PER_ML
+    _drop_small(above[bounding_box(above)], voxel_ml, spec.min_component_ml)
+    return Mask(above, grid.geometry), on_study
 
 
 def _drop_small(mask: Array, voxel_ml: float, least_ml: float) -> None:

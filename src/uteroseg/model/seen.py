@@ -7,11 +7,10 @@ from dataclasses import asdict, dataclass
 
 import numpy as np
 
-from uteroseg.imaging.diffusion import DiffusionFit
 from uteroseg.imaging.geometry import Plane
 from uteroseg.imaging.quality import noise_sd
-from uteroseg.imaging.study import DwiStudy, Mask
-from uteroseg.model.prepare import body_of, high_b_image
+from uteroseg.imaging.study import Mask
+from uteroseg.model.prepare import PreparedStudy
 from uteroseg.model.spec import Distribution
 
 QUANTILES = (0.0, 0.05, 0.25, 0.5, 0.75, 0.95, 1.0)
@@ -57,14 +56,12 @@ class StudyStatistics:
     tumour_contrast: float | None = None
 
 
-def describe_study(study: DwiStudy, fit: DiffusionFit, mask: Mask | None = None) -> StudyStatistics:
+def describe_study(prepared: PreparedStudy, mask: Mask | None = None) -> StudyStatistics:
     """Measure what a study is like.
 
     Parameters
     ----------
-    study : DwiStudy
-    fit : DiffusionFit
-        The study's.
+    prepared : PreparedStudy
     mask : Mask, optional
         The tumour on the study's grid.
 
@@ -73,8 +70,8 @@ def describe_study(study: DwiStudy, fit: DiffusionFit, mask: Mask | None = None)
     UserError
         If the study has no signal.
     """
-    low_b, body = study.signal[0], body_of(study)
-    high_b = high_b_image(study, fit)
+    study, fit, body, high_b = prepared.study, prepared.fit, prepared.body, prepared.high_b
+    low_b = study.signal[0]
     adc = np.quantile(fit.adc[body], (0.05, 0.5, 0.95))
     tumour = mask.data if mask is not None and mask.data.any() else None
     slice_mm, *in_plane = study.geometry.spacing

@@ -2,7 +2,7 @@
 
 This file is part of every MONAI bundle that ``uteroseg export`` writes, and knows nothing of uteroseg:
 numpy, and torch and monai where the transform is called. A test holds its channels equal to those of
-`uteroseg.model.prepare.study_channels`.
+`uteroseg.model.prepare.PreparedStudy.channels`.
 """
 
 from __future__ import annotations

@@ -15,8 +15,10 @@ from pathlib import Path
 import pydicom
 from pydicom.dataset import Dataset
 
+from uteroseg.dicom.assemble import source_images
 from uteroseg.dicom.classify import SeriesKind
 from uteroseg.dicom.scan import scan_folder
+from uteroseg.dicom.source_images import SourceImages
 from uteroseg.dicom.studies import require_studies
 from uteroseg.dicom.virtual import mark_virtual
 from uteroseg.errors import UserError
@@ -55,7 +57,8 @@ def write_mask(mask: Mask, folder: Path, identity: Identity) -> None:
     from uteroseg.dicom.seg import write_seg  # highdicom takes half a second to import
 
     (found,) = require_studies(scan_folder(folder), folder)
-    source = [series for series in found.others if series.kind is SeriesKind.T2][:1] or found.dwi
+    t2 = next((series for series in found.others if series.kind is SeriesKind.T2), None)
+    source = SourceImages.of_series(t2) if t2 else source_images(found.dwi)
     path = folder / MASK_FILE
     write_seg(path, mask, source, algorithm_name=READER, algorithm_version="1")
     dataset = pydicom.dcmread(path)

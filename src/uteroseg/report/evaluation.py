@@ -14,9 +14,9 @@ from uteroseg.dataset.layout import CaseId
 from uteroseg.dataset.store import Dataset
 from uteroseg.evaluation.cases import worst_median_best, write_rows
 from uteroseg.files import write_json, write_text
+from uteroseg.imaging.overlay import overlay
 from uteroseg.imaging.study import Mask
-from uteroseg.inference.overlay import overlay
-from uteroseg.model.prepare import high_b_image
+from uteroseg.model.prepare import PreparedStudy
 from uteroseg.report.evaluation_figures import (
     bland_altman_figure,
     dsc_by_cohort,
@@ -92,7 +92,7 @@ def _pictures(
         case = CaseId.parse(row["case"])
         study = dataset.load_study(case)
         pictures[f"{', '.join(places).capitalize()}: DSC {row['dsc']:.2f}\n{case}"] = overlay(
-            high_b_image(study, study.fit()),
+            PreparedStudy(study).high_b,
             mask_of(case),
             truth=dataset.load_mask(case),
             caption="magenta: automatic, green: manual",

@@ -17,9 +17,16 @@ import numpy as np
 
 from uteroseg.dataset.layout import CaseId
 from uteroseg.dataset.store import Dataset
+from uteroseg.errors import UserError
 from uteroseg.files import write_file, write_json
-from uteroseg.imaging.geometry import Array
-from uteroseg.model.prepare import network_target, raw_channels
+from uteroseg.imaging.geometry import Array, Geometry
+from uteroseg.model.prepare import (
+    CHANNELS,
+    PreparedStudy,
+    SliceGrid,
+    network_target,
+    require_fitting_grid,
+)
 from uteroseg.model.seen import StudyStatistics, describe_study
 from uteroseg.model.spec import ModelSpec
 
@@ -39,11 +46,18 @@ class PreparedCase:
     statistics : StudyStatistics
     key : str
         SHA-256 of what it was made of.
+    geometry : Geometry
+        The study's.
     """
 
     slices: Array
     statistics: StudyStatistics
     key: str
+    geometry: Geometry
+
+    def on_matrix(self, grid: SliceGrid) -> Array:
+        """Its channels as `uteroseg.model.prepare.PreparedStudy.on_matrix` gives them, rounded to float16."""
+        return np.asarray(self.slices[:, : len(CHANNELS)], np.float32)
 
 
 def prepare_case(dataset: Dataset, case: CaseId, spec: ModelSpec) -> PreparedCase:
@@ -54,28 +68,33 @@ def prepare_case(dataset: Dataset, case: CaseId, spec: ModelSpec) -> PreparedCas
     Raises
     ------
     UserError
-        If the images cannot be used, or the mask lies on another grid (the case is named).
+        If the images cannot be used, their grid is none for the network, or the mask lies on another grid
+        (the case is named).
     """
+    geometry = dataset.grid(case)
+    try:
+        require_fitting_grid(geometry, spec)
+    except UserError as error:
+        raise UserError(f"{case}: {error.found}", expected=error.expected, fix=error.fix) from error
     key = _key(dataset, case, spec)
     folder = dataset.root.resolve().with_name(f"{dataset.root.resolve().name}.cache")
     array, facts = folder / f"{key}.npy", folder / f"{key}.json"
     if array.is_file() and facts.is_file():
         statistics = StudyStatistics(**json.loads(facts.read_text("utf-8")))
-        return PreparedCase(np.load(array, mmap_mode="r", allow_pickle=False), statistics, key)
+        return PreparedCase(np.load(array, mmap_mode="r", allow_pickle=False), statistics, key, geometry)
     study, mask = dataset.load_study(case), dataset.load_mask(case)
     mask.geometry.require_same(
         study.geometry,
         what=f"mask and study of {case}",
         fix="ingest the mask again, so that it is moved to the study's grid.",
     )
-    fit = study.fit()
-    channels, target = raw_channels(study, spec, fit), network_target(mask, spec)
-    slices = np.concatenate([channels, target[:, None]], axis=1).astype(np.float16)
-    statistics = describe_study(study, fit, mask)
+    prepared, grid = PreparedStudy(study), SliceGrid.between(geometry, spec)
+    slices = np.concatenate([prepared.on_matrix(grid), network_target(mask, grid)[:, None]], axis=1)
+    slices, statistics = slices.astype(np.float16), describe_study(prepared, mask)
     with contextlib.suppress(OSError):
         write_json(facts, asdict(statistics))
         write_file(array, lambda path: np.save(path, slices, allow_pickle=False))
-    return PreparedCase(slices, statistics, key)
+    return PreparedCase(slices, statistics, key, geometry)
 
 
 def _key(dataset: Dataset, case: CaseId, spec: ModelSpec) -> str:

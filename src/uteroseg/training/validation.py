@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
-import torch
-from torch import Tensor, nn
+from torch import nn
 
 from uteroseg.dataset.layout import CaseId
 from uteroseg.dataset.store import Dataset
 from uteroseg.evaluation.metrics import dice
+from uteroseg.imaging.geometry import Array
 from uteroseg.imaging.study import Mask
 from uteroseg.model.calibration import Calibration, fit_calibration, soft_dice
-from uteroseg.model.prepare import mask_from_output, normalise
+from uteroseg.model.prediction import segment
 from uteroseg.model.spec import ModelSpec
+from uteroseg.network.forward import NetworkForward
 from uteroseg.training.cache import prepare_case
 
 
@@ -31,11 +32,9 @@ class Validation:
 
     def __init__(self, dataset: Dataset, cases: Sequence[CaseId], spec: ModelSpec) -> None:
         self._spec = spec
-        self._cases: list[tuple[str, Tensor, Mask]] = []
-        for case in cases:
-            channels = prepare_case(dataset, case, spec).slices[:, :3].astype(np.float32)
-            images = torch.from_numpy(normalise(channels, spec))
-            self._cases.append((case.participant, images, dataset.load_mask(case)))
+        self._cases = [
+            (case.participant, prepare_case(dataset, case, spec), dataset.load_mask(case)) for case in cases
+        ]
 
     def mean_dsc(self, network: nn.Module) -> float:
         """Mean DSC over patients, each the mean of its cases."""
@@ -52,13 +51,6 @@ class Validation:
             reached.append(dice(mask.data, truth.data))
         return fit_calibration(soft, reached)
 
-    def _predict(self, network: nn.Module) -> list[tuple[Mask, np.ndarray]]:
-        network.eval()
-        device = next(network.parameters()).device
-        found = []
-        for _, images, truth in self._cases:
-            with torch.no_grad():
-                logits = network(images.to(device, memory_format=torch.channels_last))
-            probability = torch.sigmoid(logits)[:, 0].cpu().numpy()
-            found.append(mask_from_output(probability, truth.geometry, self._spec))
-        return found
+    def _predict(self, network: nn.Module) -> Iterator[tuple[Mask, Array]]:
+        forward = NetworkForward(network, self._spec)
+        return (segment(prepared, forward) for _, prepared, _ in self._cases)

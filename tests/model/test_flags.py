@@ -10,9 +10,9 @@ from uteroseg.dataset.participants import Participant
 from uteroseg.dataset.store import Dataset, NewCase
 from uteroseg.imaging.derived import study_of_map
 from uteroseg.imaging.study import Mask
-from uteroseg.inference.flag import CERTAIN
-from uteroseg.inference.flags import quality_flags
 from uteroseg.model.calibration import Calibration
+from uteroseg.model.flags import CERTAIN, quality_flags
+from uteroseg.model.prepare import PreparedStudy
 from uteroseg.model.seen import describe_study, summarise_seen
 from uteroseg.model.spec import ModelCard, ModelSpec, TrainingRecord
 
@@ -21,7 +21,7 @@ SURE = 0.95
 
 def described(seed):
     study, mask = tiny.study(seed)
-    return describe_study(study, study.fit(), mask)
+    return describe_study(PreparedStudy(study), mask)
 
 
 @pytest.fixture(scope="module")
@@ -47,7 +47,7 @@ def card():
 
 
 def flagged(card, study, mask, soft=SURE):
-    flags = quality_flags(study, study.fit(), mask, soft, card)
+    flags = quality_flags(PreparedStudy(study), mask, soft, card)
     assert all(flag.severity > 1 for flag in flags)
     assert [flag.severity for flag in flags] == sorted((flag.severity for flag in flags), reverse=True)
     return {flag.name: flag.why for flag in flags}
@@ -109,7 +109,7 @@ def test_another_plane_spacing_and_b_values_are_named(card):
 
 def test_no_tumour_is_a_flag_of_its_own(card):
     study, mask = tiny.study(21)
-    flags = quality_flags(study, study.fit(), Mask(np.zeros_like(mask.data), mask.geometry), SURE, card)
+    flags = quality_flags(PreparedStudy(study), Mask(np.zeros_like(mask.data), mask.geometry), SURE, card)
     assert [(flag.name, flag.severity) for flag in flags] == [("no-tumour", CERTAIN)]
 
 
@@ -189,7 +189,7 @@ def test_a_derived_image_is_a_flag_and_nothing_that_follows_from_it(card):
     found = flagged(card, derived, mask)
     assert set(found) <= {"derived-image", "other-adc", "implausible-signal"}
     assert "The image at b 0 was not measured: it was computed from b 1000" in found["derived-image"]
-    statistics = describe_study(derived, derived.fit(), mask)
+    statistics = describe_study(PreparedStudy(derived), mask)
     assert (statistics.snr, statistics.high_b_ratio) == (None, None)
     assert set(summarise_seen([statistics])).isdisjoint({"snr", "high_b_ratio"})
 

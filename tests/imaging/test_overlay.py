@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 
 from tests.grids import ORIENTATIONS, grid
+from uteroseg.imaging.overlay import PREDICTION_COLOUR, TRUTH_COLOUR, overlay
 from uteroseg.imaging.study import Mask
-from uteroseg.inference.overlay import PREDICTION_COLOUR, TRUTH_COLOUR, overlay
 
 
 def has(picture, colour):

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,29 +11,11 @@ from uteroseg.errors import UserError
 from uteroseg.meanwhile import Meanwhile, afterwards, second_process
 
 if TYPE_CHECKING:
-    from uteroseg.dicom.choices import Reading
-    from uteroseg.dicom.scan import Series
     from uteroseg.dicom.seg import Site
     from uteroseg.imaging.measure import AdcStatistics
     from uteroseg.imaging.study import Mask
 
 SEG, SR = "seg.dcm", "sr.dcm"
-
-
-@dataclass(frozen=True)
-class Measured:
-    """What a report says of a mask.
-
-    Parameters
-    ----------
-    volume_ml, diameter_mm : float
-    adc : AdcStatistics
-        10⁻³ mm²/s.
-    """
-
-    volume_ml: float
-    diameter_mm: float
-    adc: AdcStatistics
 
 
 def objects_meanwhile(source: Path) -> AbstractContextManager[Meanwhile]:
@@ -65,10 +45,11 @@ def import_highdicom() -> None:
 def write_objects(
     folder: Path,
     mask: Mask,
-    dwi: Sequence[Series],
-    reading: Reading | None,
-    measured: Measured,
+    source: object,
     *,
+    volume_ml: float,
+    diameter_mm: float,
+    adc: AdcStatistics,
     model_id: str,
     site: Site | None,
     keep_empty_frames: bool,
@@ -79,9 +60,12 @@ def write_objects(
     ----------
     folder : Path
     mask : Mask
-    dwi : sequence of Series
-        The diffusion images that it belongs to, and ``reading`` how they were read.
-    measured : Measured
+    source : SourceImages
+        The images that it belongs to, as `DwiStudy.source` holds them.
+    volume_ml, diameter_mm : float
+        Of the mask.
+    adc : AdcStatistics
+        Inside it, 10⁻³ mm²/s.
     model_id : str
     site : {"cervix", "uterus"}, optional
         Where the tumour is.
@@ -95,28 +79,23 @@ def write_objects(
     """
     try:
         from uteroseg.dicom.seg import write_seg
+        from uteroseg.dicom.source_images import SourceImages
         from uteroseg.dicom.sr import write_sr
 
+        assert isinstance(source, SourceImages)
         segmentation = write_seg(
             folder / SEG,
             mask,
-            dwi,
+            source,
             algorithm_name=f"uteroseg model {model_id}"[:64],
             algorithm_version=__version__,
-            reading=reading,
             site=site,
             keep_empty_frames=keep_empty_frames,
         )
     except Exception as error:
         return none_written(error)
     try:
-        write_sr(
-            folder / SR,
-            segmentation,
-            volume_ml=measured.volume_ml,
-            diameter_mm=measured.diameter_mm,
-            adc=measured.adc,
-        )
+        write_sr(folder / SR, segmentation, volume_ml=volume_ml, diameter_mm=diameter_mm, adc=adc)
     except Exception as error:
         return {SR: reason(error)}
     return {}

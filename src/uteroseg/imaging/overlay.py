@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+
 import numpy as np
 from PIL import Image, ImageDraw
 
@@ -50,6 +52,13 @@ def overlay(
         ImageDraw.Draw(tile).text((6, 4), f"slice {number + 1}", fill=(200, 200, 200))
         pictures.append(tile)
     return _sheet(pictures, f"{caption} · {RESEARCH_USE}")
+
+
+def png(picture: Image.Image) -> bytes:
+    """A picture as the bytes of a PNG file, as notebooks show it."""
+    written = io.BytesIO()
+    picture.save(written, format="PNG")
+    return written.getvalue()
 
 
 def _slices(foreground: Array, count: int) -> list[int]:
