@@ -8,6 +8,7 @@ _UNPRINTABLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
 class UserError(Exception):
     """Input that cannot be used, told in a way that lets the user mend it.
 
+    A parameter that it names stands in backticks, as `b_values`: the command line prints it as its option.
     The command line prints it without a traceback and exits with code 2. Programming errors stay
     ordinary exceptions.
 

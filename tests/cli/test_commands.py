@@ -245,7 +245,7 @@ def test_a_full_disk_is_no_traceback(run, tiny_cohorts, tiny_model, tmp_path, mo
         raise OSError(errno.ENOSPC, "No space left on device", "mask.nii.gz")
 
     arguments = ("predict", tiny_cohorts.root, "-m", tiny_model, "-o", tmp_path / "p")
-    monkeypatch.setattr("uteroseg.inference.outputs.write_mask", full)
+    monkeypatch.setattr("uteroseg.model.prediction_folder.write_mask", full)
     code, out, err = run(*arguments)
     assert code == 2
     assert out.count("FAILED") == 10

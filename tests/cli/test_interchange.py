@@ -96,10 +96,10 @@ def test_an_export_comes_back_as_the_dataset_that_it_was(run, tmp_path):
 @pytest.mark.parametrize(
     ("layout", "options", "told"),
     [
-        (nifti, ("--label", "tumour"), "for these label means nothing"),
-        (nifti, ("--align",), "for these align means nothing"),
-        (nnunet, ("--annotations", "masks.csv"), "for these annotations means nothing"),
-        (nnunet, ("--register", "--b-values", "0,500"), "for these register, b_values means nothing"),
+        (nifti, ("--label", "tumour"), "for these --label means nothing"),
+        (nifti, ("--align",), "for these --align means nothing"),
+        (nnunet, ("--annotations", "masks.csv"), "for these --annotations means nothing"),
+        (nnunet, ("--register", "--b-values", "0,500"), "for these --register, --b-values means nothing"),
         (nnunet, ("--label", "node"), "holds tumour, and not 'node'"),
     ],
 )
@@ -121,4 +121,4 @@ def test_sources_that_could_mean_two_things_are_refused(run, tmp_path):
     assert (code, "a dataset of uteroseg already" in err) == (2, True)
     (tmp_path / "empty").mkdir()
     code, _, err = run("ingest", tmp_path / "empty", tmp_path / "d", "--cohort", "uterine", "--label", "x")
-    assert (code, "for these label means nothing" in err) == (2, True)
+    assert (code, "for these --label means nothing" in err) == (2, True)

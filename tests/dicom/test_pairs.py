@@ -111,7 +111,7 @@ def test_the_b_value_can_stand_in_the_description(kind: str, description: str, t
 def test_the_b_value_can_be_the_users_and_is_never_guessed(kind: str, tmp_path: Path) -> None:
     recipe = HIGH if kind == "measured" else calculated(5, 1400)
     (study,) = found(tmp_path, replace(recipe, dialect=silent), map_of(HIGH))
-    assert "(b_values)" in refusal(study)
+    assert "(`b_values`)" in refusal(study)
     loaded = load_study(study.used, Reading(b_values=(1400,)))
     require_derived(loaded)
     assert str(loaded.acquisition["b_value_source"]).startswith("user")

@@ -107,7 +107,7 @@ def test_no_prediction_and_two_are_refused(tmp_path):
     ids=["labels", "255", "probabilities", "many", "not a number"],
 )
 def test_other_values_than_0_and_1_are_refused_without_a_label(values, listed, tmp_path):
-    with pytest.raises(UserError, match="with label") as error:
+    with pytest.raises(UserError, match="with `label`") as error:
         predictions(tmp_path, values).mask(CASE, GRID)
     assert listed in error.value.found
 

@@ -112,7 +112,7 @@ def test_a_b_value_equal_to_the_least_takes_part_and_too_few_are_refused():
     assert fit_adc(signal, (0, 100, 800), b_min=100).adc == pytest.approx(np.log(3) / 0.7, rel=1e-5)
     with pytest.raises(UserError, match=r"Fewer than two .* \(0, 100, 800 s/mm²\) reach 200") as refused:
         fit_adc(signal, (0, 100, 800), b_min=200)
-    assert "lower adc_b_min to 100" in str(refused.value.fix)
+    assert "lower `adc_b_min` to 100" in str(refused.value.fix)
 
 
 def test_no_copy_in_double_precision_is_made_of_the_signal():

@@ -167,7 +167,7 @@ def test_two_places_a_tenth_of_a_voxel_apart_are_refused_unless_one_is_chosen(tm
     assert f"up to {mm:.1f} mm apart" in caught.value.found
     assert "by its qform" in caught.value.found
     assert "by its sform" in caught.value.found
-    assert 'set nifti_form to "qform" or "sform"' in caught.value.fix
+    assert 'set `nifti_form` to "qform" or "sform"' in caught.value.fix
 
 
 def test_forms_that_agree_at_the_first_voxel_are_compared_at_every_corner(tmp_path):
@@ -200,7 +200,7 @@ def test_with_neither_form_valid_one_has_to_be_named(tmp_path):
             UserError, match=r"a\.nii does not say where it lies: qform_code and sform_code"
         ) as e:
             read(path)
-    assert "set nifti_form" in e.value.fix
+    assert "set `nifti_form`" in e.value.fix
     header = nib.load(path).header
     np.testing.assert_allclose(read_geometry(path, form="qform").nifti_affine, header.get_qform(), atol=1e-5)
     np.testing.assert_allclose(read_geometry(path, form="sform").nifti_affine, header.get_sform(), atol=1e-5)

@@ -69,7 +69,7 @@ def test_b_values_serve_pairs_that_have_none(tmp_path):
     (found,) = find_inputs(tmp_path / "in", Reading(b_values=(1400,)))
     assert found.load().b_values == (0, 1400)
     (found,) = find_inputs(tmp_path / "in")
-    with pytest.raises(UserError, match="set b_values"):
+    with pytest.raises(UserError, match="set `b_values`"):
         found.load()
 
 
@@ -81,7 +81,7 @@ def test_what_images_have_no_use_for_is_refused_in_names_of_parameters(tmp_path,
     nifti(tmp_path / "in", "x_dwi")
     for path in (tmp_path / "in", tmp_path / "in" / "x_dwi.nii.gz"):
         told = refusal(path, reading)
-        assert "leave out b_values" in told
+        assert "leave out `b_values`" in told
         assert "--" not in told
     pair(tmp_path / "pairs")
     if not reading.b_values:

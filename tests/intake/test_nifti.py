@@ -216,7 +216,7 @@ def test_check_leaves_out_what_is_true_by_construction(tmp_path):
 
 def test_b_values_that_serve_no_image_are_refused(tmp_path):
     nifti(tmp_path, "p/dwi")
-    with pytest.raises(UserError, match="b_values are given, and every image"):
+    with pytest.raises(UserError, match="`b_values` are given, and every image"):
         found(tmp_path, b_values=(1400,))
 
 

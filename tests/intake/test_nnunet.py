@@ -54,7 +54,7 @@ def test_one_of_several_labels_is_the_tumour(tmp_path):
     made = nnunet(tmp_path / "in", CASES[:1], about=about, label_value=2)
     with pytest.raises(UserError, match="key labels holds organ, tumour") as told:
         find_nnunet(tmp_path / "in", origin="in")
-    assert "set label" in told.value.fix
+    assert "set `label`" in told.value.fix
     (study,) = find_nnunet(tmp_path / "in", origin="in", label="tumour")
     np.testing.assert_array_equal(study.arrived(study.load()).mask.data, made["womb_1"][1].data)
     with pytest.raises(UserError, match="and not 'node'"):

@@ -119,7 +119,7 @@ def test_a_batch_that_does_not_fit_says_which_would(data, tmp_path, monkeypatch)
     monkeypatch.setattr(module, "_make_step", crowded)
     with pytest.raises(UserError, match="A batch of 8 slices does not fit") as error:
         run(data, tmp_path, replace(RECIPE, batch_size=8))
-    assert "--batch-size 2" in error.value.fix
+    assert "`batch_size` to 2" in error.value.fix
 
 
 def test_impossible_recipes_are_refused():

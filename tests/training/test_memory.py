@@ -15,7 +15,7 @@ def test_the_batch_that_fits_is_found_by_trying(room, fits):
 
     error = out_of_memory(32, attempt)
     assert "A batch of 32 slices" in error.found
-    assert f"--batch-size {fits}" in error.fix
+    assert f"`batch_size` to {fits}" in error.fix
     assert tried[-1] == fits
 
 

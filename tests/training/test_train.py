@@ -166,7 +166,7 @@ def test_without_source_cases_default_falls_back_and_says_so(dataset, source, tm
 def test_a_strategy_that_needs_source_cases_says_so(dataset, source, tmp_path, name):
     with pytest.raises(UserError, match=f"{name}' trains on cases of the source model's cohort") as error:
         adapt(dataset, "uterine", tmp_path / "m", cases=2, source=source, strategy=strategy_named(name))
-    assert "--source-cohort" in error.value.fix
+    assert "`source_cohort`" in error.value.fix
     assert not list(tmp_path.iterdir())
 
 

@@ -197,8 +197,8 @@ def _registered(
     if series is None:
         raise UserError(
             f"The images on which {file.path} was drawn are not in the source.",
-            expected="for register, the series that the annotation was drawn on.",
-            fix="add that series to the source, or leave out register.",
+            expected="for `register`, the series that the annotation was drawn on.",
+            fix="add that series to the source, or leave out `register`.",
         )
     from uteroseg.imaging.register import METHOD, register  # scipy's optimiser is slow to import
 

@@ -135,7 +135,7 @@ def _nearest(
             f"No annotation of the study in {found.folder} holds a region of {choice}, they hold: "
             f"{_listed(files)}.",
             expected="one region that is the tumour.",
-            fix="correct roi or roi_colour.",
+            fix="correct `roi` or `roi_colour`.",
         )
     ranks = [_rank(file, found) for file in fitting]
     nearest = [file for file, rank in zip(fitting, ranks, strict=True) if rank == min(ranks)]
@@ -143,7 +143,7 @@ def _nearest(
         return UserError(
             f"{len(nearest)} annotations could be that of the study in {found.folder}: {_listed(nearest)}.",
             expected="one annotation for each study.",
-            fix=f"name the region with roi or roi_colour, or {_TABLE}",
+            fix=f"name the region with `roi` or `roi_colour`, or {_TABLE}",
         )
     return Annotation(mask=nearest[0].path, choice=choice, named=named, opened=nearest[0])
 

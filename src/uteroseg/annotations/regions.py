@@ -121,6 +121,6 @@ def choose(regions: Sequence[Region], choice: Choice, path: Path) -> Region:
     raise UserError(
         found,
         expected="one region that is the tumour.",
-        fix="say which with roi, roi_colour or label (a column of the annotation table); where there is no "
-        "tumour, write 'none' in its column mask.",
+        fix="say which with `roi`, `roi_colour` or the column label of the annotation table; where there is "
+        "no tumour, write 'none' in its column mask.",
     )

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
+from functools import lru_cache
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -15,6 +17,8 @@ if TYPE_CHECKING:
     from rich.progress import Progress
 
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
+
+_PARAMETER = re.compile(r"`(\w+)`")
 
 OnProgress = Callable[[str, int, int, str], None]
 
@@ -30,7 +34,27 @@ def print_error(error: UserError) -> None:
         ("Expected", error.expected, "bold"),
         ("Fix", error.fix, "bold green"),
     ):
-        console.print(Text.assemble((f"{label}: ", style), text), soft_wrap=True)
+        console.print(Text.assemble((f"{label}: ", style), with_options(text)), soft_wrap=True)
+
+
+def with_options(text: str) -> str:
+    """A text of the library in which parameters, which stand in backticks, are told as options."""
+    return _PARAMETER.sub(lambda name: _options().get(name[1], name[1]), text)
+
+
+@lru_cache
+def _options() -> Mapping[str, str]:
+    """The option of each parameter of every command."""
+    from uteroseg.cli.main import app  # which imports this
+
+    found: dict[str, str] = {}
+    commands = [typer.main.get_command(app)]
+    for command in commands:  # grows: groups hold commands
+        commands += getattr(command, "commands", {}).values()
+        for parameter in command.params:
+            long = [name for name in parameter.opts if name.startswith("--")]
+            found |= {str(parameter.name): name for name in long[:1]}
+    return found
 
 
 def print_result(values: Mapping[str, Any], text: str, *, as_json: bool) -> None:
@@ -38,12 +62,12 @@ def print_result(values: Mapping[str, Any], text: str, *, as_json: bool) -> None
     if as_json:  # names that are not UTF-8 as JSON writes what no character stands for
         written = json.dumps(values, indent=2, ensure_ascii=False).encode("utf-8", "backslashreplace")
         text = written.decode("utf-8")
-    typer.echo(text if as_json else printable(text))
+    typer.echo(with_options(text if as_json else printable(text)))
 
 
 def warn(text: str) -> None:
     """Print a line on standard error."""
-    typer.echo(printable(text), err=True)
+    typer.echo(with_options(printable(text)), err=True)
 
 
 @contextmanager

@@ -26,7 +26,9 @@ def evaluate(
     label: Annotated[
         int | None, typer.Option(help="The tumour's value in the masks, where they are not 0 and 1.", min=1)
     ] = None,
-    tolerance: Annotated[float, typer.Option(help="Tolerance of the NSD, mm.", min=0)] = 2.0,
+    tolerance_mm: Annotated[
+        float, typer.Option("--tolerance", help="Tolerance of the NSD, mm.", min=0)
+    ] = 2.0,
     json: Json = False,
 ) -> None:
     """Measure masks, whoever made them, against a dataset's annotations."""
@@ -43,7 +45,7 @@ def evaluate(
             store,
             masks,
             split=split,
-            tolerance_mm=tolerance,
+            tolerance_mm=tolerance_mm,
             on_case=lambda done, total: update("cases", done, total, ""),
         )
     with staged_folder(output) as stage:

@@ -39,9 +39,11 @@ def train(
         typer.Option(help="Any timm encoder; by default tf_efficientnet_lite0 on a CPU, resnet50 on a GPU."),
     ] = None,
     imagenet: Annotated[bool, typer.Option(help="Begin from ImageNet weights of the encoder.")] = True,
-    spacing: Annotated[
+    spacing_mm: Annotated[
         float | None,
-        typer.Option(min=0.1, help="Size of the pixels that the network sees, mm (default 2.5)."),
+        typer.Option(
+            "--spacing", min=0.1, help="Size of the pixels that the network sees, mm (default 2.5)."
+        ),
     ] = None,
     matrix: Annotated[
         tuple[int, int] | None,
@@ -61,7 +63,7 @@ def train(
     from uteroseg.training.train import TRAIN
     from uteroseg.training.train import train as run
 
-    spec = {"encoder": encoder or default_encoder(), "spacing_mm": spacing, "matrix": matrix}
+    spec = {"encoder": encoder or default_encoder(), "spacing_mm": spacing_mm, "matrix": matrix}
     with progress() as update:
         card = run(
             Dataset.open(dataset),

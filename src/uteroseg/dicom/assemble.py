@@ -182,7 +182,7 @@ def _refuse_unknown_b(frames: Sequence[Frame], dwi: Sequence[Series]) -> None:
             f"The b-value of {len(unknown)} of {len(frames)} images of {describe(dwi)} is nowhere in their "
             f"headers, first of {unknown[0].file}.",
             expected="a b-value in the standard attribute or in the vendor's own.",
-            fix="name them in the order of acquisition (b_values), or export the series with its "
+            fix="name them in the order of acquisition (`b_values`), or export the series with its "
             "private attributes.",
         )
 

@@ -111,5 +111,5 @@ def _refused(what: str, problem: str) -> UserError:
     return UserError(
         f"The headers of {what} hold no b-values, and {problem}.",
         expected="one image of each listed b-value at every slice, darker with every higher b-value.",
-        fix="set b_values in the order of acquisition, or export the series with its private attributes.",
+        fix="set `b_values` in the order of acquisition, or export the series with its private attributes.",
     )

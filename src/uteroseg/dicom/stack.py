@@ -20,7 +20,7 @@ _ORIENTATION_TOLERANCE = 1e-3  # of a direction cosine
 _SPACING_TOLERANCE = 1e-3  # mm
 _SHOWN = 3  # examples in a message
 _FIX_DOUBLE = (
-    "remove the copy, keep repeated acquisitions in separate folders, or set drop_incomplete to leave such "
+    "remove the copy, keep repeated acquisitions in separate folders, or set `drop_incomplete` to leave such "
     "b-values out."
 )
 
@@ -187,7 +187,7 @@ def _defects(table: Mapping[float, Sequence[Sequence[Frame]]], *, what: str) -> 
     error = UserError(
         f"{what} has no image for {_some(named)}.",
         expected=f"one image at each of {len(places)} slice positions for every b-value.",
-        fix="export the series again, whole, or set drop_incomplete to leave such b-values out.",
+        fix="export the series again, whole, or set `drop_incomplete` to leave such b-values out.",
     )
     defects = {b: _Defect(f"no image at {_some(points)}", error) for b, points in missing.items() if points}
     for b, row in table.items():
@@ -253,7 +253,7 @@ def _uneven(row: Sequence[Sequence[Frame]], name: str, *, what: str) -> _Defect 
             error = UserError(
                 f"{what} has {found.total()} images for {name} {place} ({cell[0].file} …), {others}.",
                 expected=f"the same {most.total()} diffusion directions at every slice.",
-                fix="export the series again, whole, remove the extra images, or set drop_incomplete to "
+                fix="export the series again, whole, remove the extra images, or set `drop_incomplete` to "
                 "leave such b-values out.",
             )
             return _Defect(f"{found.total()} images {place}, {others}", error)

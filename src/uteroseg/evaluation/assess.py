@@ -87,7 +87,7 @@ def _require_distance(tolerance_mm: float) -> None:
         raise UserError(
             f"A tolerance of {tolerance_mm:g} mm is no distance.",
             expected="a number of mm, at least 0.",
-            fix="correct --tolerance.",
+            fix="correct `tolerance_mm`.",
         )
 
 

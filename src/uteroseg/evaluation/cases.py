@@ -48,14 +48,14 @@ def require_cases(dataset: Dataset, split: str) -> list[CaseId]:
     """
     if split not in ("train", "test", "all"):
         raise UserError(
-            f"There is no split {split!r}.", expected="train, test or all.", fix="correct --split."
+            f"There is no split {split!r}.", expected="train, test or all.", fix="correct `split`."
         )
     cases = dataset.cases(split=None if split == "all" else split)
     if not cases:
         raise UserError(
             f"{dataset.root} has no {split} cases.",
             expected="at least one case.",
-            fix="assign splits with 'uteroseg split', or evaluate all cases with --split all.",
+            fix="assign splits with 'uteroseg split', or evaluate all cases with `split` all.",
         )
     return cases
 

@@ -130,7 +130,7 @@ class Predictions:
             raise UserError(
                 f"{path} holds the values {_listed(others)}; no mask of the folder holds {self.label}.",
                 expected="the value of the tumour.",
-                fix="correct label.",
+                fix="correct `label`.",
             )
         return mask
 
@@ -172,6 +172,6 @@ def _binary(path: Path) -> Mask:
         raise UserError(
             f"{path} holds the values {_listed(unknown)}.",
             expected="a binary mask: 0 and 1.",
-            fix="say with label which value is the tumour; a probability map must become a mask first.",
+            fix="say with `label` which value is the tumour; a probability map must become a mask first.",
         )
     return read_mask(path)

@@ -19,7 +19,7 @@ def require_name(path: Path) -> None:
     """Raise a UserError where a file's name does not end in ``.zip``."""
     if path.suffix.lower() != ".zip":
         raise UserError(
-            f"The archive is to be {path}.", expected="a name that ends in .zip.", fix="correct --archive."
+            f"The archive is to be {path}.", expected="a name that ends in .zip.", fix="correct `archive`."
         )
 
 

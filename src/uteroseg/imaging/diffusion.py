@@ -135,8 +135,8 @@ def _fitted(b_values: Sequence[float], b_min: float) -> list[int]:
         )
     raise UserError(
         f"Fewer than two of the study's b-values ({listed} s/mm²) reach {b_min:g} s/mm².",
-        expected="at least two different b-values that reach adc_b_min, so that an ADC can be fitted.",
-        fix=f"lower adc_b_min to {sorted(set(b_values))[-2]:g} or less, or leave it out.",
+        expected="at least two different b-values that reach `adc_b_min`, so that an ADC can be fitted.",
+        fix=f"lower `adc_b_min` to {sorted(set(b_values))[-2]:g} or less, or leave it out.",
     )
 
 

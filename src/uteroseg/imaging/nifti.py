@@ -221,7 +221,7 @@ def _affine(path: Path, header: Any, form: Form | None) -> Array:
             f"{path} gives two places for its grid, up to {mm:.1f} mm apart: a corner lies at {told} (RAS).",
             expected="one place, to a tenth of a voxel.",
             fix="convert the image again from its DICOM files; or look in a viewer which one is right, and "
-            'set nifti_form to "qform" or "sform".',
+            'set `nifti_form` to "qform" or "sform".',
         )
     return _matrix(header, "sform")
 

@@ -55,8 +55,8 @@ def what_is(path: Path) -> Folder:
     raise UserError(
         f"{path} is no folder of uteroseg.",
         expected="a dataset, a model, predictions, an evaluation, an experiment, or an export for nnU-Net.",
-        fix="name the folder itself, not one above or below it; 'uteroseg ingest SOURCE DATASET --cohort NAME"
-        " --dry-run' says what a folder of images holds.",
+        fix="name the folder itself, not one above or below it; a dry run of 'uteroseg ingest' says what "
+        "a folder of images holds.",
     )
 
 

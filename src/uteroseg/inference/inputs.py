@@ -179,9 +179,9 @@ def find_inputs(path: Path, reading: Reading | None = None, *, shown: Path | Non
     else:
         if reading.nifti_form:
             raise UserError(
-                f"{shown} holds DICOM, and nifti_form is given.",
-                expected="nifti_form for NIfTI images whose header gives two places.",
-                fix="leave out nifti_form.",
+                f"{shown} holds DICOM, and `nifti_form` is given.",
+                expected="`nifti_form` for NIfTI images whose header gives two places.",
+                fix="leave out `nifti_form`.",
             )
         return found
     return _image_inputs(images, path, shown, reading)
@@ -213,8 +213,8 @@ def _require_unused(reading: Reading, path: Path) -> None:
         raise UserError(
             f"{path} is not a folder or zip archive of DICOM files.",
             expected="DICOM, where it is to be said how its files are read.",
-            fix="leave out b_values (they serve an image of high b beside an ADC map too), drop_incomplete, "
-            "align and adc_b_min.",
+            fix="leave out `b_values` (they serve an image of high b beside an ADC map too), "
+            "`drop_incomplete`, `align` and `adc_b_min`.",
         )
 
 

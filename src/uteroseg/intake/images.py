@@ -247,8 +247,8 @@ def _b_value(
     )
     raise UserError(
         f"{image}, which lies beside the ADC map {adc_map.name}, {found}.",
-        expected="one b-value (s/mm²), in a .bval or .json file of the same name, or as b_values.",
-        fix="set b_values to that of the image, such as 1400.",
+        expected="one b-value (s/mm²), in a .bval or .json file of the same name, or as `b_values`.",
+        fix="set `b_values` to that of the image, such as 1400.",
     )
 
 

@@ -214,11 +214,7 @@ class _Intake:
             refuse_errors(mask_problems(arrived.mask, study))
         kept = annotation.clinical if annotation else {}
         identifier = found.identifier or content_of(study)
-        present = self._known(identifier)
-        if not present and found.identifier and (present := self._with_same_images(found, study)):
-            again = f"it has the images of {present} under other UIDs"
-            found = replace(found, notes=(*found.notes, again))
-        if present:
+        if present := self._known(identifier):
             if not self._is_of(present, found):
                 self._require_same_images(present, study)
             self.dataset.update_participant(present.participant, kept)
@@ -234,6 +230,9 @@ class _Intake:
         known = self.dataset.find_participant(participant.source_key)
         if known:
             _require_same_split(found, known)
+            if twin := self._with_same_images(known, study):
+                said = f"it has the same images as {twin}: if it was sent twice, remove one of the two"
+                found = replace(found, notes=(*found.notes, said))
         new = updated(known or participant, kept)
         case = self.dataset.add(
             NewCase(
@@ -283,7 +282,7 @@ class _Intake:
             error = UserError(
                 f"its mask of {volume} differs from the dataset's of {stays:.2f} mL, which stays.",
                 expected="the mask that the dataset has.",
-                fix="set replace_masks to take the new one; the old one is kept as a version.",
+                fix="set `replace_masks` to take the new one; the old one is kept as a version.",
             )
         return Outcome(found.name, "differs", case, split=found.split, error=str(error))
 
@@ -327,11 +326,8 @@ class _Intake:
         person = self.dataset.participant(case)
         return not person.has_keyed_source or person.source_key == self.pseudonyms.of(found.patient)
 
-    def _with_same_images(self, found: Incoming, study: DwiStudy) -> CaseId | None:
-        """The case of the same patient that is this study, sent again under other identifiers."""
-        known = self.dataset.find_participant(self.pseudonyms.of(found.patient))
-        if known is None:
-            return None
+    def _with_same_images(self, known: Participant, study: DwiStudy) -> CaseId | None:
+        """The case of a patient that has this study's images under other identifiers."""
         own = self.dataset.cases_of(known.participant_id)
         alike = [one for one in own if self.dataset.grid(one).shape == study.geometry.shape]
         return next((one for one in alike if self._content(one) == content_of(study)), None)

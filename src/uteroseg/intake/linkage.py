@@ -27,7 +27,7 @@ def require_outside(table: Path, root: Path) -> None:
         raise UserError(
             f"{table} lies inside the dataset.",
             expected="a file elsewhere: it tells who the patients are, and the dataset must not.",
-            fix="name a file outside the dataset with link.",
+            fix="name a file outside the dataset as `link`.",
         )
     _read(table)
 
@@ -61,5 +61,5 @@ def _no_table(table: Path, found: str) -> UserError:
     return UserError(
         f"{table} is no linking table ({found}).",
         expected=f"a new file, or one with the columns {','.join(COLUMNS)}.",
-        fix="name another file with link.",
+        fix="name another file as `link`.",
     )

@@ -58,9 +58,9 @@ def find_nifti(
         )
     if reading.b_values and not any(one.is_pair for one in studies):
         raise UserError(
-            f"b_values are given, and every image below {source} has its own.",
-            expected="b_values for an image of high b beside an ADC map alone.",
-            fix="leave out b_values, and correct the .bval files where they are wrong.",
+            f"`b_values` are given, and every image below {source} has its own.",
+            expected="`b_values` for an image of high b beside an ADC map alone.",
+            fix="leave out `b_values`, and correct the .bval files where they are wrong.",
         )
     masks = _by_image(rows, studies, source)
     return [_study(one, masks.get(one), origin, reading) for one in studies]

@@ -441,7 +441,7 @@ def _tumour(file: Path, labels: Mapping[str, frozenset[int]], label: str | None)
             "labels",
             f"holds {', '.join(names) or 'the background alone'}{f', and not {label!r}' if label else ''}",
             "one that is the tumour",
-            "set label to its name",
+            "set `label` to its name",
         )
     return str(label)
 

@@ -177,7 +177,7 @@ def _require_fitting(
         "b_values": bool(reading.b_values) and kind == "nnunet",
         "label": label is not None and kind != "nnunet",
     }
-    if spare := [name for name, is_spare in asked.items() if is_spare]:
+    if spare := [f"`{name}`" for name, is_spare in asked.items() if is_spare]:
         what = {
             "dicom": "scanner files",
             "nifti": "NIfTI images",

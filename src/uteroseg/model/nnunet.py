@@ -113,12 +113,12 @@ def export_nnunet(
 def _free_folder(out: Path, number: int, name: str) -> Path:
     """The folder to write, of which neither name nor number is taken."""
     if not 1 <= number <= 999:
-        raise UserError(f"The dataset's number is {number}.", expected="1 to 999.", fix="correct --id.")
+        raise UserError(f"The dataset's number is {number}.", expected="1 to 999.", fix="correct `number`.")
     if not re.fullmatch(r"[0-9A-Za-z][0-9A-Za-z_-]*", name):
         raise UserError(
             f"The dataset's name is {name!r}.",
             expected="letters without accents, digits, _ and -, such as Pelvis.",
-            fix="correct --name.",
+            fix="correct `name`.",
         )
     folder = out / f"Dataset{number:03d}_{name}"
     require_new(folder)
@@ -126,7 +126,7 @@ def _free_folder(out: Path, number: int, name: str) -> Path:
         raise UserError(
             f"{out} holds the number {number} already: {', '.join(sorted(others))}.",
             expected="a number that no other dataset there has; nnU-Net finds datasets by it.",
-            fix="choose another number with --id, or another folder.",
+            fix="choose another `number`, or another folder.",
         )
     return folder
 
@@ -138,7 +138,7 @@ def _by_split(dataset: Dataset, cases: Sequence[CaseId]) -> dict[str, tuple[Case
         raise UserError(
             f"{len(missing)} of {len(cases)} cases are in no split: {_listed(missing)}.",
             expected="train or test for every patient.",
-            fix="assign splits with 'uteroseg split' (--test 0 puts all in train).",
+            fix="assign splits with 'uteroseg split' (with `test` 0 all are in train).",
         )
     if not groups["train"]:
         raise UserError(

@@ -101,7 +101,7 @@ def simulate_cohort(
     )
     if cases < 1:
         raise UserError(
-            f"{cases} virtual patients were asked for.", expected="at least 1.", fix="correct --cases."
+            f"{cases} virtual patients were asked for.", expected="at least 1.", fix="correct `cases`."
         )
     dataset = Dataset.open_or_create(root)
     known = {index: dataset.find(settings.study_key(index)) for index in range(1, cases + 1)}
@@ -236,7 +236,7 @@ def _require_same_reader(dataset: Dataset, settings: Settings, known: Mapping[in
             raise UserError(
                 f"{case} has a second reader already, with a mean DSC of {present}.",
                 expected=f"the same mean DSC, not {settings.reader_dsc}.",
-                fix="correct --reader-dsc, or simulate into another dataset.",
+                fix="correct `reader_dsc`, or simulate into another dataset.",
             )
 
 

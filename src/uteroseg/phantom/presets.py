@@ -82,6 +82,6 @@ def acquisition_named(name: str) -> Acquisition:
         raise UserError(
             f"There is no virtual scanner {name!r}.",
             expected=f"{', '.join(PRESETS)}.",
-            fix="choose one of them with --scanner.",
+            fix="choose one of them as `scanner`.",
         )
     return PRESETS[name]

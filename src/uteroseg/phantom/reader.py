@@ -39,7 +39,7 @@ def require_dsc(dsc: float) -> None:
         raise UserError(
             f"A mean DSC of {dsc:g} between readers was asked for.",
             expected=f"{low:g} to {high:g}.",
-            fix="correct --reader-dsc.",
+            fix="correct `reader_dsc`.",
         )
 
 

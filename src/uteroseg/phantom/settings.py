@@ -53,18 +53,18 @@ class Settings:
     t2_annotation: T2Annotation | None = None
 
     def __post_init__(self) -> None:
-        _require_one_of(self.cohort, COHORTS, "cohort of virtual patients", "--cohort")
-        _require_one_of(self.encoding, get_args(Encoding), "DICOM encoding", "--encoding")
+        _require_one_of(self.cohort, COHORTS, "cohort of virtual patients", "cohort")
+        _require_one_of(self.encoding, get_args(Encoding), "DICOM encoding", "encoding")
         if self.t2_annotation is not None:
             kinds = get_args(T2Annotation)
-            _require_one_of(self.t2_annotation, kinds, "annotation on a T2 series", "--annotate-t2")
+            _require_one_of(self.t2_annotation, kinds, "annotation on a T2 series", "annotate_t2")
         if self.seed < 0:
-            raise UserError(f"The seed is {self.seed}.", expected="0 or more.", fix="correct --seed.")
+            raise UserError(f"The seed is {self.seed}.", expected="0 or more.", fix="correct `seed`.")
         if not (math.isfinite(self.tumour_free) and 0 <= self.tumour_free < 1):
             raise UserError(
                 f"The share of patients without a tumour is {self.tumour_free:g}.",
                 expected="0 to below 1, or 0% to below 100%.",
-                fix="correct --tumour-free.",
+                fix="correct `tumour_free`.",
             )
         if self.reader_dsc is not None:
             require_dsc(self.reader_dsc)
@@ -85,8 +85,10 @@ class Settings:
         return f"{self.person_key(index)}-{self.acquisition.name}-{digest}"
 
 
-def _require_one_of(value: str, allowed: tuple[str, ...], what: str, option: str) -> None:
+def _require_one_of(value: str, allowed: tuple[str, ...], what: str, parameter: str) -> None:
     if value not in allowed:
         raise UserError(
-            f"There is no {what} {value!r}.", expected=f"{' or '.join(allowed)}.", fix=f"correct {option}."
+            f"There is no {what} {value!r}.",
+            expected=f"{' or '.join(allowed)}.",
+            fix=f"correct `{parameter}`.",
         )

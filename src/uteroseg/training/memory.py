@@ -27,7 +27,7 @@ def out_of_memory(batch_size: int, attempt: Callable[[int], object]) -> UserErro
         expected=f"a batch of at most {fits} slices, which was tried and fits."
         if fits >= 2
         else "a device with more memory: not even 2 slices fit.",
-        fix=f"train with --batch-size {fits}."
+        fix=f"set `batch_size` to {fits}."
         if fits >= 2
         else "close what else uses the device, or take a smaller encoder or matrix.",
     )

@@ -105,7 +105,7 @@ def strategy_named(name: str) -> Strategy:
     raise UserError(
         f"There is no strategy {name!r}.",
         expected=f"one of {', '.join(STRATEGIES)}, or a YAML file.",
-        fix="correct --strategy.",
+        fix="correct `strategy`.",
     )
 
 

@@ -170,5 +170,5 @@ def _possible(strategy: Strategy, source_cases: tuple[Dataset, str] | None) -> S
     raise UserError(
         f"The strategy {strategy.name!r} trains on cases of the source model's cohort too; none are given.",
         expected="the dataset and cohort that the source model was trained on.",
-        fix="add --source-dataset and --source-cohort, or choose a strategy that needs target cases alone.",
+        fix="set `source_dataset` and `source_cohort`, or choose a strategy that needs target cases alone.",
     )
