@@ -48,7 +48,7 @@ def main() -> None:
         path = _write(Path(folder) / "rt.dcm", contours)
 
         def move() -> object:
-            return resample_mask(open_annotation(path).mask(grid_of=lambda instances: t2), dwi)
+            return resample_mask(open_annotation(path).mask(grid_of=lambda instances, points: t2), dwi)
 
         result = {
             "rtstruct_s": round(median_s(move, runs), 4),

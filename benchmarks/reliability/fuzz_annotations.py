@@ -137,7 +137,7 @@ def _mask(data: Path, path: Path, sample: Sample) -> Mask:
     from uteroseg.annotations.file import open_annotation
 
     drawn_on = study(data).mask.geometry
-    return open_annotation(path).mask(sample.choice, lambda instances: drawn_on)
+    return open_annotation(path).mask(sample.choice, lambda instances, points: drawn_on)
 
 
 def _ingested(

@@ -4,7 +4,7 @@ from uteroseg.annotations.file import open_annotation
 from uteroseg.annotations.regions import Choice, choose
 
 
-def read_annotation(path, *, choice=None, grid_of=lambda instances: None):
+def read_annotation(path, *, choice=None, grid_of=lambda instances, points: None):
     """The tumour, on the grid that it was drawn on."""
     return open_annotation(path).mask(choice, grid_of)
 

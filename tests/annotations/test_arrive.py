@@ -256,12 +256,16 @@ def test_motion_between_t2_and_dwi_is_found_recorded_and_shown(tmp_path):
     assert dice(arrived["sub-0001"].unregistered.data, truth) < 0.75
 
 
-def test_registration_needs_the_images_that_were_drawn_on(clinic, tmp_path):
+def test_contours_need_the_images_that_were_drawn_on_unless_they_lie_in_the_studys_slices(clinic, tmp_path):
     write_rtstruct(tmp_path / "in/rt.dcm", [("GTV", CYAN, OUTLINES)])
-    (outcome,), _ = taken_in(clinic[0] / "first", tmp_path / "out", tmp_path / "in", register=True)
-    assert "The images on which" in outcome.error
-    (outcome,), _ = taken_in(clinic[0] / "first", tmp_path / "out", tmp_path / "in")
-    assert outcome.annotation_source == "another grid"
+    for register in (True, False):
+        (outcome,), _ = taken_in(clinic[0] / "first", tmp_path / "out", tmp_path / "in", register=register)
+        assert "put that series into the source folder" in outcome.error
+    drawn = ball(DWI_GRID)
+    write_rtstruct(tmp_path / "on dwi/rt.dcm", [("GTV", CYAN, contours_of(drawn, DWI_GRID))])
+    (outcome,), _ = taken_in(clinic[0] / "first", tmp_path / "out", tmp_path / "on dwi")
+    np.testing.assert_array_equal(Dataset.open(tmp_path / "out").load_mask(outcome.case).data, drawn)
+    assert "are not at hand: it lies in the study's slices" in str(outcome)
 
 
 def test_the_command_says_what_it_would_take_and_draws_what_it_took(clinic, on_t2, tmp_path):
@@ -343,14 +347,6 @@ def test_slices_of_a_segmentation_keep_their_volume_by_the_images_they_were_draw
         assert arrived.drawn_ml == pytest.approx(expected)
         assert arrived.sidecar["volume_ml"] == pytest.approx(expected, rel=0.1)
         assert arrived.notes == ()
-
-
-def test_it_is_said_where_the_images_that_were_drawn_on_are_not_at_hand(clinic, tmp_path):
-    write_rtstruct(tmp_path / "in/rt", [("GTV", CYAN, OUTLINES)])
-    studies = find(clinic[0] / "first")
-    annotation = match(tmp_path / "in", studies, clinic[0], Choice()).of(studies[0])
-    (note,) = arrive(annotation, load_study(studies[0].used), found=studies[0]).notes
-    assert "the images it was drawn on are not at hand" in note
 
 
 def as_model(folder, data):

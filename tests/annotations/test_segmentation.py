@@ -38,7 +38,7 @@ def points(mask):
 
 
 def read(path, images=None, **chosen):
-    return open_annotation(path).mask(Choice(**chosen), lambda instances: images)
+    return open_annotation(path).mask(Choice(**chosen), lambda instances, points: images)
 
 
 def require_same_voxels(mask, data, geometry):

@@ -130,5 +130,5 @@ def test_a_map_that_can_be_used_is_not_spoken_of(tmp_path: Path) -> None:
 
 def test_a_rescale_slope_of_0_is_refused(tmp_path: Path) -> None:
     write_series(tmp_path, Recipe(adjust=lambda ds: setattr(ds, "RescaleSlope", 0)))
-    with pytest.raises(UserError, match="its Rescale Slope is 0"):
+    with pytest.raises(UserError, match="its Rescale Slope and Intercept are 0 and 0"):
         load_study(scan_folder(tmp_path).series)

@@ -6,7 +6,7 @@ from skimage.measure import points_in_poly
 
 from tests.grids import ORIENTATIONS, grid
 from uteroseg.errors import UserError
-from uteroseg.imaging.contours import crossing, fill, grid_around
+from uteroseg.imaging.contours import crossing, fill
 
 GRID = grid(shape=(5, 12, 14))
 
@@ -127,22 +127,11 @@ def test_a_long_contour_is_searched_whole():
     assert crossing(np.column_stack([np.sin(turn), np.sin(2 * turn)]) * 40) is not None
 
 
-@pytest.mark.parametrize("name", ORIENTATIONS)
-def test_without_images_a_grid_is_made_of_the_contours(name):
-    geometry = grid(name, (9, 40, 40), (4.0, 1.0, 1.0), (-33.0, 12.0, 71.0))
-    contours = [contour(geometry, depth, star(0, 60, (20, 20), 15)) for depth in (2, 3, 4, 6)]
-    around = grid_around(contours, what="test")
-    assert around.spacing == pytest.approx((4, 0.5, 0.5))
-    mask, direct = fill(contours, around, what="test"), fill(contours, geometry, what="test")
-    assert mask.data.any(axis=(1, 2)).tolist() == [True, True, True, False, True]
-    volume = mask.data.sum() * around.voxel_volume_mm3
-    assert volume == pytest.approx(direct.data.sum() * geometry.voxel_volume_mm3, rel=0.05)
-    middle = around.to_patient(np.argwhere(mask.data)).mean(axis=0)
-    np.testing.assert_allclose(middle, geometry.to_patient(np.argwhere(direct.data)).mean(axis=0), atol=0.3)
-
-
-@pytest.mark.parametrize("depths", [(2,), (1, 2, 3.4)])
-def test_contours_that_do_not_tell_the_slice_distance_need_their_images(depths):
-    contours = [contour(GRID, depth, square(1, 4)) for depth in depths]
-    with pytest.raises(UserError, match="its images are not at hand"):
-        grid_around(contours, what="test")
+@pytest.mark.parametrize("mm", [0.01, 1, 8])
+def test_contours_of_one_plane_that_overlap_in_part_are_refused(mm):
+    geometry = grid("axial", (5, 60, 60), (4.0, 1.0, 1.0))
+    outline = star(0, 60, (30, 30), 15)
+    first, second = contour(geometry, 2, outline), contour(geometry, 2, np.array(outline) + mm)
+    with pytest.raises(UserError, match="test: contours 1 and 2, in one plane, overlap in part"):
+        fill([first, second], geometry, what="test")
+    fill([first, contour(geometry, 3, np.array(outline) + mm)], geometry, what="test")

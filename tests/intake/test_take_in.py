@@ -237,12 +237,9 @@ def test_what_a_table_says_of_the_patient_is_kept_unless_it_tells_who(tmp_path):
     person = dataset.participant(one.case)
     assert (person.histology, dict(person.others)) == ("Karzinom groß", {"figo_stage": "IB2"})
     assert "figo_stage" in json.loads((dataset.root / "participants.json").read_text())
-    assert [note.split("column '")[1].split("'")[0] for note in notes] == [
-        "patient_name",
-        "hausarzt",
-        "remarks",
-        "grade",
-    ]
+    assert notes[0].startswith("Of the table, histology, figo_stage is kept")
+    left_out = [note.split("column '")[1].split("'")[0] for note in notes[1:]]
+    assert left_out == ["Patient name", "Hausarzt", "Remarks", "Grade"]
     for name in (b"Doe", b"Huber"):
         assert not [p for p in dataset.root.rglob("*") if p.is_file() and name in p.read_bytes()]
     assert json.loads((dataset.root / one.case.annotation("json")).read_text())["reader"] == "Dr A"
@@ -250,20 +247,20 @@ def test_what_a_table_says_of_the_patient_is_kept_unless_it_tells_who(tmp_path):
 
 @pytest.mark.parametrize("write", [True, False])
 def test_two_masks_for_one_study_do_not_take_turns(write, tmp_path):
-    study, mask = nifti(tmp_path / "in", "p1/dwi", seed=1)
-    shutil.copytree(tmp_path / "in/p1", tmp_path / "in/p1 again")
+    study, mask = nifti(tmp_path / "in", "p1/a/dwi", seed=1)
+    shutil.copytree(tmp_path / "in/p1/a", tmp_path / "in/p1/again")
     write_mask(tmp_path / "a.nii.gz", mask)
     smaller = mask.data & (np.cumsum(mask.data).reshape(mask.data.shape) > mask.data.sum() // 3)
     write_mask(tmp_path / "b.nii.gz", Mask(smaller, study.geometry))
-    table = a_table(tmp_path, "p1,a.nii.gz,", "p1 again,b.nii.gz,")
+    table = a_table(tmp_path, "p1/a,a.nii.gz,", "p1/again,b.nii.gz,")
 
     def again(**how):
         return ingest(tmp_path / "in", tmp_path / "d", cohort="uterine", annotations=table, **how)
 
     def said(outcomes, first):
         assert [one.status for one in outcomes] == [first, "differs"]
-        assert "p1/dwi and this are one study" in outcomes[1].error
-        assert "p1 again" in outcomes[1].study
+        assert "p1/a/dwi and this are one study" in outcomes[1].error
+        assert "p1/again" in outcomes[1].study
 
     said(again(write=write), "added")
     if write:
@@ -293,6 +290,28 @@ def test_a_mask_that_is_named_for_two_patients_is_neithers(tmp_path):
     table = a_table(tmp_path, "p1/dwi,zeros.nii.gz,none", "p2/dwi,zeros.nii.gz,none")
     outcomes = ingest(tmp_path / "in", tmp_path / "e", cohort="uterine", annotations=table)
     assert [one.status for one in outcomes] == ["added", "added", "added"]
+
+
+def test_images_that_come_as_two_patients_are_of_one_at_most(tmp_path):
+    _, mask = nifti(tmp_path / "in", "p1/dwi", seed=1)
+    shutil.copytree(tmp_path / "in/p1", tmp_path / "in/p9")
+    write_mask(tmp_path / "m.nii.gz", mask)
+    table = a_table(tmp_path, "p9,m.nii.gz,")
+    for first in ("added", "present"):
+        one, other = ingest(tmp_path / "in", tmp_path / "d", cohort="uterine", annotations=table)
+        assert (one.status, other.status) == (first, "failed")
+        assert "the same images as p1/dwi, which is of another patient" in other.error
+    assert not Dataset.open(tmp_path / "d").has_mask(one.case)
+
+
+def test_a_copy_of_a_mask_is_named_for_two_patients_too(tmp_path):
+    _, mask = nifti(tmp_path / "in", "p1/dwi", seed=1)
+    nifti(tmp_path / "in", "p2/dwi", seed=3)
+    write_mask(tmp_path / "m.nii.gz", mask)
+    shutil.copy(tmp_path / "m.nii.gz", tmp_path / "n.nii.gz")
+    table = a_table(tmp_path, "p1,m.nii.gz,", "p2,n.nii.gz,")
+    outcomes = ingest(tmp_path / "in", tmp_path / "d", cohort="uterine", annotations=table)
+    assert [one.status for one in outcomes] == ["failed", "failed"]
 
 
 @pytest.mark.parametrize(
@@ -423,5 +442,6 @@ def test_uids_that_two_patients_share_never_give_one_the_others_images(same, wri
         ds.save_as(path)
     one, other = ingest(tmp_path / "in", tmp_path / "out", cohort="uterine", write=write)
     assert one.status == "added"
-    assert other.status == ("present" if same else "failed")
-    assert same or f"UIDs of {one.case}, which is another patient with other images" in other.error
+    assert other.status == "failed"
+    told = "same images as" if same else f"UIDs of {one.case}, which is another patient with other images"
+    assert told in other.error

@@ -16,6 +16,7 @@ from uteroseg.intake.ingest import ingest
 def write(folder, day, patient="SECRET-ID", **options):
     def adjust(ds):
         ds.StudyDate, ds.PatientID = day, patient
+        ds.PixelData = (ds.pixel_array + len(patient)).tobytes()  # patients differ
 
     write_series(folder, Recipe(adjust=adjust, **options))
 

@@ -16,7 +16,7 @@ from uteroseg.dicom.scan import Series
 from uteroseg.dicom.studies import FoundStudy
 from uteroseg.dicom.volume import load_volume, series_grid
 from uteroseg.errors import UserError
-from uteroseg.imaging.geometry import Geometry
+from uteroseg.imaging.geometry import Array, Geometry
 from uteroseg.imaging.measure import volume_ml
 from uteroseg.imaging.nifti import Form
 from uteroseg.imaging.resample import resample_mask, transformed, volume_outside_ml
@@ -24,6 +24,7 @@ from uteroseg.imaging.study import DwiStudy, Mask
 
 _SOURCE_NAMES = {SeriesKind.DWI: "another DWI series", SeriesKind.OTHER: "another series"}
 _MOST_OUTSIDE = 0.5
+_OFF_MM = 0.1  # as far as what was drawn in a slice may lie off it
 
 
 @dataclass(frozen=True, eq=False)
@@ -119,12 +120,16 @@ def arrive(
     notes, named = [*file.notes], reference.series if reference else frozenset()
     series = drawn_on(found, reference.instances, named) if found and reference else None
 
-    def grid_of(instances: frozenset[str]) -> Geometry | None:
+    def grid_of(instances: frozenset[str], points: Array) -> Geometry | None:
         nonlocal series
         series = drawn_on(found, instances, named) if found and instances else series
         if series is None:
-            notes.append("the images it was drawn on are not at hand: slices lie as far apart as it says")
-            return None
+            depths = study.geometry.to_index(points)[:, 0]
+            off_mm = np.abs(depths - np.rint(depths).clip(0, study.geometry.shape[0] - 1)).max()
+            lies_there = off_mm * study.geometry.spacing[0] <= _OFF_MM
+            how = "it lies in the study's slices" if lies_there else "slices lie as far apart as it says"
+            notes.append(f"the images it was drawn on are not at hand: {how}")
+            return study.geometry if lies_there else None
         return study.geometry if found and series in found.used else series_grid(series)
 
     drawn = file.mask(choice, grid_of)

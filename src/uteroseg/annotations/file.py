@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import warnings
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path
@@ -73,7 +73,7 @@ class AnnotationFile:
         names = [region.drawn_by for region in self.regions if choice.fits(region)]
         return names[0] if names and all(names) else ""
 
-    def draw(self, region: Region, grid_of: GridOf = lambda instances: None) -> Mask | None:
+    def draw(self, region: Region, grid_of: GridOf = lambda instances, points: None) -> Mask | None:
         """The voxels of a region; None where there is not even a grid to draw it on.
 
         Raises
@@ -84,7 +84,7 @@ class AnnotationFile:
         with shown(self.path):
             return self.drawing(region, grid_of, f"{self.path}, region {region}")
 
-    def mask(self, choice: Choice | None = None, grid_of: GridOf = lambda instances: None) -> Mask:
+    def mask(self, choice: Choice | None = None, grid_of: GridOf = lambda instances, points: None) -> Mask:
         """The tumour, on the grid that it was drawn on.
 
         Parameters
@@ -171,9 +171,13 @@ def is_label_map(path: Path) -> bool:
 
 def model_beside(path: Path) -> str:
     """The model that a file's folder is of, where it is as `uteroseg predict` leaves it; else empty."""
-    with suppress(OSError, ValueError, LookupError, TypeError):
-        return str(json.loads(path.with_name("result.json").read_text("utf-8"))["model"]["id"])
-    return ""
+    try:
+        result = json.loads(path.with_name("result.json").read_text("utf-8"))
+        return str(result["model"]["id"]) if "model" in result else ""
+    except OSError:
+        return ""
+    except (ValueError, LookupError, TypeError):  # damaged: whose it was can no longer be told
+        return "a model that result.json beside it does not name"
 
 
 @contextmanager

@@ -9,12 +9,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from uteroseg.errors import UserError
-from uteroseg.imaging.geometry import Geometry
+from uteroseg.imaging.geometry import Array, Geometry
 
 Colour = tuple[int, int, int]
-GridOf = Callable[[frozenset[str]], Geometry | None]
+GridOf = Callable[[frozenset[str], Array], Geometry | None]
 """Gives the grid of the images that a region was drawn on, from their SOP Instance UIDs (none: those that the
-whole file refers to), or None where it is unknown."""
+whole file refers to); where they are not at hand the study's, if all points (n, 3) of the region, LPS, mm,
+lie in its slices; or None."""
 
 
 @dataclass(frozen=True)

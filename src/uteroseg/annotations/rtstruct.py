@@ -13,7 +13,7 @@ from pydicom.tag import Tag
 
 from uteroseg.annotations.regions import Colour, GridOf, Region, algorithm
 from uteroseg.errors import UserError
-from uteroseg.imaging.contours import fill, grid_around
+from uteroseg.imaging.contours import fill
 from uteroseg.imaging.geometry import Array
 from uteroseg.imaging.study import Mask
 
@@ -37,12 +37,11 @@ def rois(dataset: Dataset, beside: str) -> list[Region]:
 def draw_roi(dataset: Dataset, region: Region, grid_of: GridOf, what: str) -> Mask | None:
     """Fill the contours of a region on the grid of the images that they were drawn on; None without any.
 
-    Where that is unknown, the contours' own planes are the slices.
-
     Raises
     ------
     UserError
-        If they are not closed, or stand in several places; and as `uteroseg.imaging.contours.fill` does.
+        If they are not closed, stand in several places, or their images are not at hand; and as
+        `uteroseg.imaging.contours.fill` does.
     """
     every = dataset.get("ROIContourSequence") or ()
     entries = [entry for entry in every if _number(entry, "ReferencedROINumber") == region.number]
@@ -64,8 +63,15 @@ def draw_roi(dataset: Dataset, region: Region, grid_of: GridOf, what: str) -> Ma
     contours = list(outlines.values())
     images = [image for item in items for image in item.get("ContourImageSequence") or ()]
     uids = {str(image.get("ReferencedSOPInstanceUID") or "") for image in images}
-    grid = grid_of(frozenset(uids - {""}))
-    return fill(contours, grid or grid_around(contours, what=what), what=what)
+    grid = grid_of(frozenset(uids - {""}), np.concatenate(contours))
+    if grid is None:
+        raise UserError(
+            f"{what}: the images that it was drawn on are not at hand, and its contours do not lie in the "
+            "study's slices: nothing tells how thick their slices are.",
+            expected="the series that it was drawn on.",
+            fix="put that series into the source folder.",
+        )
+    return fill(contours, grid, what=what)
 
 
 def _points(item: Dataset) -> Array:

@@ -17,12 +17,11 @@ from pydicom.dataset import Dataset
 from uteroseg.annotations.regions import GridOf, Region, algorithm
 from uteroseg.dicom.enhanced import frame_count, functional_group
 from uteroseg.errors import UserError
-from uteroseg.imaging.geometry import Array, Geometry
+from uteroseg.imaging.geometry import SQUARE, Array, Geometry
 from uteroseg.imaging.study import Mask
 
 _OFF_MM = 0.1  # as far as a frame may lie off its slice
 _SAME_PLANE = 1e-3
-_SQUARE = 0.01  # of unit vectors at right angles
 _MOST_SLICES = 5000
 
 
@@ -103,7 +102,7 @@ def _place(dataset: Dataset, index: int) -> Array:
     position = functional_group(dataset, "PlanePositionSequence", index).ImagePositionPatient
     place = np.array([*position, *orientation, *measures.PixelSpacing, *spacings], float).reshape(13)
     axes = place[3:9].reshape(2, 3)
-    square = np.abs(axes @ axes.T - np.eye(2)).max() <= _SQUARE
+    square = np.abs(axes @ axes.T - np.eye(2)).max() <= SQUARE
     if not np.isfinite(place).all() or not square or place[9:11].min() <= 0:
         raise ValueError(f"frame {index + 1} does not say where it lies")
     return place
@@ -142,11 +141,9 @@ def _grid(frames: Array, grid_of: GridOf, what: str) -> tuple[Array, Array, Arra
 def _steps(frames: Array, normal: Array, gaps: Array, grid_of: GridOf) -> Iterator[Array]:
     """What the step from slice to slice can be, the most certain first."""
     spacing, thickness = frames[0, 11:]
-    if spacing and gaps.size and gaps.min() < spacing + _OFF_MM:  # slices that meet bear it out
-        yield normal * spacing
     images = None
     with suppress(UserError) if spacing else nullcontext():
-        images = grid_of(frozenset())
+        images = grid_of(frozenset(), frames[:, :3])
     if images and _are_slices_of(images, frames):
         step = images.affine[:3, 0]  # whatever its direction: stacks can be skewed
         yield step * np.sign(step @ normal)

@@ -64,17 +64,23 @@ class Row(Annotation):
         StudyInstanceUID, or a file or folder below the source that is or holds the study.
     line : int
         Where it ends in the table.
+    encoding : str
+        Of the table.
     """
 
     study: str
     line: int
+    encoding: str = "utf-8"
 
     def belongs_to(self, found: FoundStudy, source: Path) -> bool:
         """Whether this row names a study that was found below ``source``."""
         if self.study == found.study_uid:
             return True
-        folder = first_that_exists(source, self.study).resolve()
-        return folder != source.resolve() and found.folder.resolve().is_relative_to(folder)
+        folder = first_that_exists(source, self.study, self.encoding).resolve()
+        if folder == source.resolve():
+            return False
+        files = {file.parent for series in found.used for file in series.files}
+        return any(one.resolve().is_relative_to(folder) for one in (found.folder, *files))
 
 
 @dataclass(frozen=True)
@@ -132,15 +138,20 @@ def read_table(path: Path, choice: Choice | None = None) -> Table:
             raise _defect(path, f"has more cells than columns in line {number}")
         pairs = zip(header, cells, strict=False)
         cells_of[number] = {name: cell.strip() for name, cell in pairs if name and cell.strip()}
-    clinical = [name for name in names if name not in _OWN]
-    kept, left_out = columns_to_keep(list(cells_of.values()), clinical)
+    clinical = {name: title for name, title in zip(header, written, strict=True) if name and name not in _OWN}
+    kept, left_out = columns_to_keep(list(cells_of.values()), clinical, ("study", "mask"))
     rows: dict[str, Row] = {}
     for number, row in cells_of.items():
         one = _row(row, kept, path, number, encoding, choice or Choice())
         if one.study in rows:
             raise _defect(path, f"names {one.study} twice, in lines {rows[one.study].line} and {number}")
         rows[one.study] = one
-    notes = [f"The table's column {name!r} is not kept: {why}." for name, why in left_out.items()]
+    notes = [f"Of the table, {', '.join(kept)} is kept: see that it tells nobody."] if kept else []
+    notes += [f"The table's column {clinical[name]!r} is not kept: {why}." for name, why in left_out.items()]
+    if any(
+        cell.strip() for _, cells in lines[1:] for name, cell in zip(header, cells, strict=False) if not name
+    ):
+        notes.append("The table's columns without a title are not kept.")
     return Table(list(rows.values()), tuple(notes))
 
 
@@ -168,15 +179,18 @@ def _row(
     elif label:
         choice = Choice(name=label)
     clinical = {name: row[name] for name in kept if name in row}
-    study = row["study"].rstrip("/\\")
+    study, reader = row["study"].rstrip("/\\"), row.get("reader", "")
+    if re.search(r"\d{3}", reader):
+        raise _defect(path, f"has the reader {reader!r} in line {line}, with a number that may tell somebody")
     return Row(
-        mask=mask, choice=choice, reader=row.get("reader", ""), clinical=clinical, study=study, line=line
+        mask=mask, choice=choice, reader=reader, clinical=clinical, study=study, line=line, encoding=encoding
     )
 
 
 def _decoded(raw: bytes) -> tuple[str, str]:
     """Text, and the encoding that it is in."""
     wide = raw[:2] in (b"\xff\xfe", b"\xfe\xff") or b"\0" in raw[:4]
+    text, encoding = "\0", ""
     for encoding in ("utf-16",) if wide else ("utf-8-sig", "cp1252", "latin-1"):
         with suppress(UnicodeDecodeError):
             text = raw.decode(encoding)

@@ -10,6 +10,7 @@ BIDS 1.10, MRI scanner hardware and sequence metadata; DICOM PS3.3 C.8.3.1 MR Im
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping
 from typing import Any
@@ -88,7 +89,7 @@ def acquisition_of_sidecar(sidecar: Mapping[str, Any]) -> Mapping[str, Any]:
     fields = _texts(sidecar, model="ManufacturersModelName")
     for name in dict.fromkeys(name for name, *_ in _NUMBERS):
         value = sidecar.get(name)
-        if isinstance(value, int | float) and not isinstance(value, bool):
+        if isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value):
             fields[name] = value
     return fields
 

@@ -23,7 +23,7 @@ from uteroseg.dicom.stack import Stack, arrange, is_directional
 from uteroseg.errors import UserError
 from uteroseg.imaging.derived import study_of_map
 from uteroseg.imaging.geometry import Array
-from uteroseg.imaging.study import ADC_LEFT_OUT, DwiStudy
+from uteroseg.imaging.study import ADC_LEFT_OUT, REPETITIONS, DwiStudy
 
 
 def load_study(series: Sequence[Series], reading: Reading | None = None) -> DwiStudy:
@@ -210,6 +210,8 @@ def _signal(stack: Stack) -> Array:
 
 def _acquisition(dwi: Sequence[Series], stack: Stack) -> dict[str, Any]:
     fields = {**acquisition(dwi[0].headers[0]), "b_value_source": b_value_source(stack)}
+    if repeats := _repetitions(stack):
+        fields[REPETITIONS] = {f"{b:g}": count for b, count in repeats.items()}
     if stack.left_out:
         fields["b_values_left_out"] = {f"{b:g}": reason for b, reason in stack.left_out.items()}
     if dwi[0].kind is SeriesKind.CALCULATED_B:
@@ -217,6 +219,15 @@ def _acquisition(dwi: Sequence[Series], stack: Stack) -> dict[str, Any]:
     if unreadable := sum(len(one.unreadable) for one in dwi):
         fields["unreadable_files_left_out"] = unreadable
     return fields
+
+
+def _repetitions(stack: Stack) -> dict[float, int]:
+    """b-values of which each image is made of several of one direction, and of how many."""
+    counts = {
+        b: max(len(cell) - len({frame.direction for frame in cell}) + 1 for cell in row)
+        for b, row in zip(stack.b_values, stack.cells, strict=True)
+    }
+    return {b: count for b, count in counts.items() if count > 1}
 
 
 def b_value_source(stack: Stack) -> str:

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from weakref import WeakKeyDictionary
 
+import numpy as np
 from pydicom.dataset import Dataset
 
 from uteroseg.dicom.bvalues import BValue, complete, read_b_value
@@ -23,6 +24,7 @@ from uteroseg.dicom.scaling import Scaling, real_world_mapping, scaling
 from uteroseg.dicom.scan import Series
 from uteroseg.dicom.tiles import Tile, tiles_of
 from uteroseg.errors import UserError
+from uteroseg.imaging.geometry import SQUARE, VOXEL_MM
 
 
 @dataclass(frozen=True, eq=False)
@@ -165,8 +167,8 @@ def _frame(path: Path, header: Dataset, index: int, tile: Tile | None = None) ->
             rows=tile.rows if tile else int(header.Rows),
             columns=tile.columns if tile else int(header.Columns),
             position=_floats(position, 3),
-            orientation=_floats(group("PlaneOrientationSequence").ImageOrientationPatient, 6),
-            pixel_spacing=_floats(measures.PixelSpacing, 2),
+            orientation=_orientation(group("PlaneOrientationSequence").ImageOrientationPatient),
+            pixel_spacing=_spacing(measures.PixelSpacing),
             thickness=abs(float(thickness)) if thickness else None,
             b_value=b_value,
             direction=direction(diffusion),
@@ -185,7 +187,8 @@ def _geometry_needed(path: Path) -> Iterator[None]:
     except (AttributeError, TypeError, ValueError) as error:
         raise UserError(
             f"{path} does not say where or how its image lies ({error}).",
-            expected="Image Position, Image Orientation, Pixel Spacing, Rows and Columns.",
+            expected="Image Position, Image Orientation (two unit vectors at right angles), Pixel Spacing, "
+            "Rows and Columns.",
             fix="export the series again from the scanner or the PACS.",
         ) from error
 
@@ -194,6 +197,22 @@ def _floats(values: object, count: int) -> tuple[float, ...]:
     numbers = tuple(float(v) for v in values)  # type: ignore[attr-defined]
     if len(numbers) != count:
         raise ValueError(f"{len(numbers)} numbers where {count} belong")
+    return numbers
+
+
+def _orientation(values: object) -> tuple[float, ...]:
+    """Two directions at right angles, of length 1 but for rounding."""
+    numbers = _floats(values, 6)
+    axes = np.reshape(numbers, (2, 3))
+    if not np.abs(axes @ axes.T - np.eye(2)).max() <= SQUARE:
+        raise ValueError(f"Image Orientation {', '.join(f'{number:g}' for number in numbers)}")
+    return numbers
+
+
+def _spacing(values: object) -> tuple[float, ...]:
+    numbers = _floats(values, 2)
+    if not all(VOXEL_MM[0] <= mm <= VOXEL_MM[1] for mm in numbers):
+        raise ValueError(f"Pixel Spacing {', '.join(f'{mm:g}' for mm in numbers)}")
     return numbers
 
 

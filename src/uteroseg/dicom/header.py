@@ -48,7 +48,7 @@ _KEYWORDS = (
     "ImagePositionPatient", "ImageOrientationPatient", "PixelSpacing", "Rows", "Columns", "NumberOfFrames",
     "SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence",
     # what its numbers mean
-    "SamplesPerPixel", "RescaleSlope", "RescaleIntercept", "RescaleType", "Units",
+    "SamplesPerPixel", "RescaleSlope", "RescaleIntercept", "ModalityLUTSequence", "RescaleType", "Units",
     "RealWorldValueMappingSequence",
 )
 # fmt: on

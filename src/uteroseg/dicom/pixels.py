@@ -47,17 +47,19 @@ def rescaled(frames: Iterable[Frame], *, comparable: bool) -> Iterator[tuple[Fra
         require_comparable((frame.file, frame.scaling) for group in by_file.values() for frame in group)
     for path, wanted in by_file.items():
         for frame in wanted:
-            _require_slope(frame)
+            _require_rescale(frame)
         for frame, stored in _decoded(path, wanted):
             yield frame, frame.scaling.apply(_plane(stored, frame), comparable=comparable)
 
 
-def _require_slope(frame: Frame) -> None:
-    """Refuse a slope under which every pixel is the same, or none."""
-    if frame.scaling.slope == 0 or not math.isfinite(frame.scaling.slope):
+def _require_rescale(frame: Frame) -> None:
+    """Refuse a rescale that is no number, and one under which every pixel is the same."""
+    scaling = frame.scaling
+    if not (scaling.slope and math.isfinite(scaling.slope) and math.isfinite(scaling.intercept)):
         raise UserError(
-            f"{frame.file}: its Rescale Slope is {frame.scaling.slope:g}.",
-            expected="a number other than 0, by which its pixels are multiplied.",
+            f"{frame.file}: its Rescale Slope and Intercept are {scaling.slope:g} and {scaling.intercept:g} "
+            "(nan: they cannot be read, or a table stands in their place).",
+            expected="two numbers, of which the slope is not 0.",
             fix="export the file again.",
         )
 

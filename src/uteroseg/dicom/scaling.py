@@ -12,6 +12,7 @@ platform-dependent image scaling, Transl Oncol 2014, PMC3998685 (Philips).
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -71,6 +72,8 @@ def scaling(header: Dataset, rescale: Dataset, index: int) -> Scaling:
     """
     stated = rescale.get("RescaleSlope")
     slope = 1.0 if stated in (None, "") else float(stated)
+    if "ModalityLUTSequence" in header:  # a table in the place of the two numbers, which is not read
+        slope = math.nan
     intercept = float(rescale.get("RescaleIntercept") or 0)
     if "philips" not in vendor_text(header):
         return Scaling(slope, intercept)

@@ -224,6 +224,11 @@ def files_by_study(paths: Sequence[Path]) -> list[list[Path]]:
                 lies_in[patient, study, date].add(frame)
             elif one is not None:
                 damaged[path.parent].append(path)
+    for patient, study, date in [key for key in groups if not key[0]]:
+        others = [key for key in groups if key[0] and key[1:] == (study, date)]
+        if len(others) == 1:  # as `_complete_patients` does
+            groups[others[0]] += groups.pop((patient, study, date))
+            lies_in[others[0]] |= lies_in.pop((patient, study, date))
     together = [[path for key in keys for path in groups[key]] for keys in examinations(lies_in)]
     for files in together:
         for folder in {path.parent for path in files} & damaged.keys():
@@ -273,12 +278,45 @@ def _no_garbage_collection() -> Iterator[None]:
 
 def _group(found: Sequence[tuple[Path, Found]], skipped: Sequence[SkippedFile]) -> tuple[Series, ...]:
     by_uid: dict[tuple[str, ...], list[tuple[Path, Found]]] = defaultdict(list)
+    nameless = _complete_patients([one.header for _, one in found])
     for path, one in found:
         # the patient too: a file of another one that took over a series' UIDs does not belong to it
         keywords = ("PatientID", "StudyInstanceUID", "SeriesInstanceUID")
         by_uid[tuple(_text(one.header, keyword) for keyword in keywords)].append((path, one))
     series = [one for files in by_uid.values() for one in _split(files, skipped)]
-    return tuple(sorted(series, key=series_order))
+    return tuple(sorted((_noted(one, nameless) for one in series), key=series_order))
+
+
+def _complete_patients(headers: Sequence[Dataset]) -> set[int]:
+    """Give images without a Patient ID the one that the others of their study and date have.
+
+    Returns
+    -------
+    set of int
+        Identities of the headers that were completed.
+    """
+    without: dict[tuple[str, str], list[Dataset]] = defaultdict(list)
+    for header in headers:
+        if not _text(header, "PatientID"):
+            without[_text(header, "StudyInstanceUID"), _text(header, "StudyDate")].append(header)
+    patients: dict[tuple[str, str], set[str]] = defaultdict(set)
+    for header in headers if without else ():
+        patients[_text(header, "StudyInstanceUID"), _text(header, "StudyDate")].add(
+            _text(header, "PatientID")
+        )
+    completed: set[int] = set()
+    for study, lacking in without.items():
+        if study[0] and len(known := patients[study] - {""}) == 1:
+            for header in lacking:
+                (header.PatientID,) = known
+            completed.update(map(id, lacking))
+    return completed
+
+
+def _noted(series: Series, nameless: Collection[int]) -> Series:
+    count = sum(id(header) in nameless for header in series.headers)
+    note = f"{count} images of {series.name} have no Patient ID; they count to the patient of their study."
+    return replace(series, notes=(*series.notes, note)) if count else series
 
 
 def _split(files: Sequence[tuple[Path, Found]], skipped: Sequence[SkippedFile]) -> Iterator[Series]:

@@ -14,11 +14,12 @@ import re
 import struct
 from functools import lru_cache
 
-from pydicom.datadict import dictionary_VR
+from pydicom.datadict import dictionary_VR, tag_for_keyword
 from pydicom.dataelem import DataElement, RawDataElement
 from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence
 
+_RESCALE = {tag_for_keyword("RescaleSlope"), tag_for_keyword("RescaleIntercept")}
 _TEXT = {"AE", "AS", "CS", "DA", "DT", "LO", "LT", "SH", "ST", "TM", "UI"}  # any bytes are some text
 _BYTES = {"OB", "OW"}
 _NUMBERS = {"DS", "IS", "FD", "FL", "SL", "SS", "UL", "US"}
@@ -33,7 +34,10 @@ _PLAIN = {  # finite numbers without doubt; others are tried
 
 
 def drop_malformed(dataset: Dataset) -> None:
-    """Remove elements that do not parse, and numbers that are not finite, here and in all sequences."""
+    """Remove elements that do not parse, and numbers that are not finite, here and in all sequences.
+
+    Of a rescale, which changes what pixels mean where it is absent, it is told: it becomes not a number.
+    """
     for element in list(dataset.values()):
         raw = isinstance(element, RawDataElement) and element.is_little_endian
         if raw and parses(element.tag, element.VR, element.value):
@@ -47,6 +51,8 @@ def drop_malformed(dataset: Dataset) -> None:
             sound = False
         if not sound:
             del dataset[element.tag]
+            if element.tag in _RESCALE:
+                dataset.add_new(element.tag, "FD", math.nan)
 
 
 def parses(tag: int, vr: str | None, value: bytes | None) -> bool:

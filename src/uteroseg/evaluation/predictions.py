@@ -122,7 +122,7 @@ class Predictions:
 
             file = open_annotation(path)
             region = choose(file.regions, Choice(number=self.label), path)
-            return file.draw(region, lambda instances: grid) or Mask(np.zeros(grid.shape, bool), grid)
+            return file.draw(region, lambda instances, points: grid) or Mask(np.zeros(grid.shape, bool), grid)
         if self.label is None:
             return _binary(path)
         mask = read_mask(path, self.label)

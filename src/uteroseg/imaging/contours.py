@@ -21,8 +21,6 @@ _NOISE = 1e-3  # of a slice distance or a pixel, so that rounding does not decid
 _SLIP_MM2 = 1.0  # a loop smaller than this is a slip of the pen
 _CROSSING_MM = 0.01
 _CHUNK = 256
-_FINE_MM = 0.5  # pixels of a grid that is made of contours alone
-_UNEVEN = 0.1
 
 
 def fill(contours: Sequence[Array], geometry: Geometry, *, what: str) -> Mask:
@@ -41,19 +39,29 @@ def fill(contours: Sequence[Array], geometry: Geometry, *, what: str) -> Mask:
     Raises
     ------
     UserError
-        If a contour has fewer than three points, lies in no slice, or crosses itself; if all of them enclose
-        nothing.
+        If a contour has fewer than three points, lies in no slice, or crosses itself or another; if all of
+        them enclose nothing.
     """
     indices = [_in_a_slice(points, geometry, f"{what}, contour {n}") for n, points in enumerate(contours, 1)]
     depths = np.array([index[:, 0].mean() for index in indices])
     slices = np.floor(depths + 0.5 + _NOISE).astype(int).clip(0, geometry.shape[0] - 1)
     offsets = np.abs(depths - slices) * geometry.spacing[0]
     _, rows, columns = geometry.shape
-    crossed = np.zeros((geometry.shape[0], rows, columns + 1), bool)
-    for index, number, offset in zip(indices, slices, offsets, strict=True):
+    inside = np.zeros(geometry.shape, bool)
+    pixel_mm2 = float(np.prod(geometry.spacing[1:]))
+    filled: dict[int, list[tuple[int, Array]]] = {}  # by slice: number of a contour, its pixels
+    for n, (index, number, offset) in enumerate(zip(indices, slices, offsets, strict=True), 1):
         if offset <= offsets[slices == number].min() + _SAME_PLANE_MM:
-            _cross(crossed[number], index[:, 1:])
-    inside = np.logical_xor.accumulate(crossed, axis=2)[..., :-1]
+            own = _inside(index[:, 1:], rows, columns)
+            for other, others in filled.setdefault(int(number), []):
+                if _are_across(own, others, pixel_mm2):
+                    raise UserError(
+                        f"{what}: contours {other} and {n}, in one plane, overlap in part.",
+                        expected="contours of one region that lie apart, or one inside another as a hole.",
+                        fix="join the two, or delete one of them.",
+                    )
+            filled[int(number)].append((n, own))
+            inside[number] ^= own
     if contours and not inside.any():
         raise UserError(
             f"{what} encloses no pixel of its images.",
@@ -61,38 +69,6 @@ def fill(contours: Sequence[Array], geometry: Geometry, *, what: str) -> Mask:
             fix="check that contours and images belong together, and export both again.",
         )
     return Mask(np.ascontiguousarray(inside), geometry)
-
-
-def grid_around(contours: Sequence[Array], *, what: str) -> Geometry:
-    """A fine grid with a slice for every plane of contours, for where their images are not at hand.
-
-    Raises
-    ------
-    UserError
-        If the contours do not lie in at least two parallel planes whose distances are multiples of one.
-    """
-    normal = _normal(contours[0])
-    along = np.eye(3)[int(np.argmin(np.abs(normal)))]
-    columns = np.cross(along, normal) / np.linalg.norm(np.cross(along, normal))
-    axes = np.stack([normal, np.cross(normal, columns), columns])
-    points = np.concatenate(contours) @ axes.T
-    depths = np.sort([(contour @ axes[0]).mean() for contour in contours])
-    gaps = np.diff(depths)[np.diff(depths) > _SAME_PLANE_MM]
-    step = float(gaps.min()) if gaps.size else 0.0
-    steps = (depths - depths[0]) / step if step else depths
-    if not step or np.abs(steps - np.rint(steps)).max() > _UNEVEN:
-        raise UserError(
-            f"{what}: its images are not at hand, and its contours do not tell the distance between slices.",
-            expected="the series that they were drawn on, or contours on evenly spaced planes.",
-            fix="put the series that was drawn on into the source folder.",
-        )
-    low = np.array([depths[0], *(points[:, 1:].min(axis=0) - _FINE_MM)])
-    size = np.array([depths[-1] - depths[0], *(np.ptp(points[:, 1:], axis=0) + 2 * _FINE_MM)])
-    spacing = np.array([step, _FINE_MM, _FINE_MM])
-    shape = np.rint(size / spacing).astype(int) + 1
-    affine = np.eye(4)
-    affine[:3, :3], affine[:3, 3] = axes.T * spacing, axes.T @ low
-    return Geometry((int(shape[0]), int(shape[1]), int(shape[2])), affine)
 
 
 def crossing(points: Array) -> Array | None:
@@ -157,6 +133,20 @@ def _in_a_slice(points: Array, geometry: Geometry, what: str) -> Array:
     return index
 
 
+def _are_across(one: Array, other: Array, pixel_mm2: float) -> bool:
+    """Whether two areas overlap, and neither is a part of the other that is clearly smaller."""
+    both = np.count_nonzero(one & other) * pixel_mm2
+    smaller, larger = sorted(np.count_nonzero(area) * pixel_mm2 for area in (one, other))
+    return bool(both > _SLIP_MM2 and (smaller - both > _SLIP_MM2 or larger - smaller <= _SLIP_MM2))
+
+
+def _inside(points: Array, rows: int, columns: int) -> Array:
+    """The pixels whose centres lie inside a contour."""
+    crossed = np.zeros((rows, columns + 1), bool)
+    _cross(crossed, points)
+    return np.asarray(np.logical_xor.accumulate(crossed, axis=1)[:, :-1])
+
+
 def _cross(crossed: Array, points: Array) -> None:
     """Mark, in each row of pixels, the pixel from whose centre on a contour's edge has been crossed."""
     (row, column), (next_row, next_column) = points.T, np.roll(points, -1, axis=0).T
@@ -185,10 +175,3 @@ def _meeting(start: Array, end: Array, other_start: Array, other_end: Array) -> 
 def _area(points: Array) -> float:
     x, y = (points - points.mean(axis=0)).T
     return abs(float(x @ np.roll(y, -1) - y @ np.roll(x, -1))) / 2
-
-
-def _normal(points: Array) -> Array:
-    """Unit normal of a contour's plane (Newell's method)."""
-    offset = points - points.mean(axis=0)
-    normal = np.cross(offset, np.roll(offset, -1, axis=0)).sum(axis=0)
-    return np.asarray(normal / max(float(np.linalg.norm(normal)), 1e-12))

@@ -15,7 +15,9 @@ Array = npt.NDArray[Any]
 Plane = Literal["sagittal", "coronal", "axial"]
 
 _PLANES: tuple[Plane, Plane, Plane] = ("sagittal", "coronal", "axial")
-_VOXEL_MM = (1e-3, 1e3)  # beyond are damaged headers; what is likely, `check` says
+SQUARE = 0.01
+"""How far from unit vectors at right angles directions in DICOM may be: rounding stays far below."""
+VOXEL_MM = (1e-3, 1e3)  # beyond are damaged headers; what is likely, `check` says
 _NIFTI_FROM_LPS = np.diag([-1.0, -1.0, 1.0, 1.0])
 
 
@@ -47,7 +49,7 @@ class Geometry:
         affine = np.array(self.affine, dtype=np.float64)
         if affine.shape != (4, 4) or not np.isfinite(affine).all() or abs(np.linalg.det(affine)) < 1e-9:
             raise ValueError(f"an affine is a finite, invertible 4 × 4 matrix, got {affine!r}")
-        (low, high), edges = _VOXEL_MM, np.linalg.norm(affine[:3, :3], axis=0)
+        (low, high), edges = VOXEL_MM, np.linalg.norm(affine[:3, :3], axis=0)
         if not all(low <= mm <= high for mm in edges):
             got = " × ".join(f"{mm:g}" for mm in edges)
             raise ValueError(f"voxels have edges of {low:g} to {high:g} mm, got {got} mm")

@@ -54,8 +54,12 @@ _WITHOUT_EFFECT = {  # ITK too reads CenterOfRotation and AnatomicalOrientation 
     *("Comment", "ObjectSubType", "Name", "ID", "ParentID", "AcquisitionDate", "Color", "Modality"),
     *("CenterOfRotation", "AnatomicalOrientation", "CompressionLevel", "ElementMin", "ElementMax"),
 }
-_NOTES = re.compile(r"[0-9a-fA-F]{4}\|[0-9a-fA-F]{4}|ITK_\w+")
-"""Keys that ITK copies from DICOM headers or adds."""
+_NOTES = re.compile(
+    r"[0-9a-fA-F]{4}\|[0-9a-fA-F]{4}|ITK_\w+|nifti_type|(?:dim|pixdim)\[\d\]|dim_info|bitpix|datatype|sizeof_hdr|magic"
+    r"|(?:cal|glm)_(?:max|min)|descrip|aux_file|intent_\w+|qfac|[qs]form_code(?:_name)?|qoffset_[xyz]|quatern_[bcd]"
+    r"|qto_\w+|sto_\w+|srow_[xyz]|scl_(?:inter|slope)|slice_\w+|toffset|vox_offset|xyzt_units"
+)
+"""Keys that ITK copies from headers of DICOM and NIfTI, which it has obeyed, or adds."""
 
 
 def read_metaimage(path: Path) -> tuple[Array, Geometry]:

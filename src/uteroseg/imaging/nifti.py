@@ -210,7 +210,7 @@ def _affine(path: Path, header: Any, form: Form | None) -> Array:
             f"{path} does not say where it lies: qform_code and sform_code are 0.",
             expected="a qform or an sform that is valid.",
             fix="convert the image again from its DICOM files; where one of them is known to be right, set "
-            'nifti_form to "qform" or "sform".',
+            '`nifti_form` to "qform" or "sform".',
         )
     mm, voxels, corner = _apart(header)
     if voxels > MAX_FORMS_APART:
@@ -238,6 +238,8 @@ def _matrix(header: Any, form: Form) -> Array:
         header["pixdim"][0] = 1  # as the standard says
     try:
         matrix = np.array(header.get_qform() if form == "qform" else header.get_sform(), float)
+        if not np.isfinite(matrix).all():
+            raise ValueError("it is not finite")
         if not np.linalg.det(matrix):
             raise ValueError("it is singular")
     except Exception as error:  # of numbers that are no rotation or no lengths
@@ -291,6 +293,8 @@ def _file(path: Path, ending: str) -> Path:
 
 def _opened(path: Path) -> IO[bytes]:
     """The file, decompressed where its content is, whatever its name."""
+    if path.exists() and not path.is_file():
+        raise ValueError("it is no file")  # a pipe would be waited for
     with path.open("rb") as file:
         compressed = file.read(2) == b"\x1f\x8b"
     return cast("IO[bytes]", gzip.open(path)) if compressed else path.open("rb")

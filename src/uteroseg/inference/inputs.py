@@ -19,16 +19,13 @@ from uteroseg.dicom.choices import Reading
 from uteroseg.errors import UserError
 from uteroseg.files import files_below
 from uteroseg.imaging.study import DwiStudy
-from uteroseg.intake.images import ImageStudy, find_images, load_images, study_at
+from uteroseg.intake.images import NO_DICOM, ImageStudy, find_images, load_images, study_at
 
 if TYPE_CHECKING:
     from uteroseg.dicom.studies import FoundStudy
 
 MANY = 4000
 """DICOM files; with more of them, headers are not kept in memory but read again when a study's turn comes."""
-_NO_DICOM = {".gz", ".nii", ".mha", ".mhd", ".raw", ".zraw", ".nrrd", ".bval", ".bvals", ".bvec", ".bvecs"}
-_NO_DICOM |= {".json", ".csv", ".tsv", ".txt", ".md", ".png", ".jpg", ".pdf", ".xlsx"}
-"""Endings of files among which no scanner file is looked for where there are images to predict."""
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -169,7 +166,7 @@ def find_inputs(path: Path, reading: Reading | None = None, *, shown: Path | Non
             for case in dataset.cases()
         ]
     images = find_images(path)
-    if images and all(file.suffix.lower() in _NO_DICOM for file in files_below(path)):
+    if images and all(file.suffix.lower() in NO_DICOM for file in files_below(path)):
         return _image_inputs(images, path, shown, reading)
     try:
         found = _dicom_inputs(path, shown, reading)

@@ -37,6 +37,12 @@ _BVAL = re.compile(rf"(.+)\.({'|'.join(BVAL_ENDINGS)})", re.IGNORECASE)
 _PART = re.compile(r"(?:(.+)_)?(adc|hbv|dwi|t2w)", re.IGNORECASE)
 _HIGH = ("hbv", "dwi")
 """What an image of high b is called, the surer name first."""
+IMAGE_ENDINGS = {".nii", ".gz", ".mha", ".mhd", ".nrrd", ".nhdr"}
+NO_DICOM = IMAGE_ENDINGS | {
+    *(".raw", ".zraw", ".bval", ".bvals", ".bvec", ".bvecs", ".json", ".csv", ".tsv", ".txt", ".md"),
+    *(".png", ".jpg", ".pdf", ".xlsx"),
+}
+"""Endings of files among which no scanner file is looked for where there are images."""
 _NOT_IMAGES = ("derivatives", "sourcedata")
 """Folders of BIDS that hold something else."""
 _B_KEYS = ("diffusionbvalue", "diffusionbvalues", "bvalue", "bvalues", "bval", "bvals")
@@ -101,6 +107,23 @@ def find_images(source: Path) -> list[ImageStudy]:
     for one in sorted(found, key=lambda one: one.image.is_symlink()):
         kept.setdefault(os.path.realpath(one.image), one)
     return sorted(kept.values(), key=lambda one: one.image.with_name(f"{_stem(one.image)}.bval"))
+
+
+def images_left_out(source: Path, studies: Sequence[ImageStudy], masks: Sequence[Path]) -> list[str]:
+    """What is to be said of images below a folder that are in no study: they may lack their ``.bval``."""
+    used = {os.path.realpath(path) for path in masks}
+    used |= {os.path.realpath(path) for one in studies for path in (*one.images, *one.maps, one.t2) if path}
+    told = {name for one in studies for name in one.left_out}
+    spare = [
+        printable(file.relative_to(source).as_posix())
+        for file in files_below(source)
+        if _IMAGE.fullmatch(file.name) and file.name not in told and os.path.realpath(file) not in used
+        if not any(part.startswith(".") or part in _NOT_IMAGES for part in file.relative_to(source).parts)
+    ]
+    if not spare:
+        return []
+    some = f"{', '.join(spare[:3])}{' …' if len(spare) > 3 else ''}"
+    return [f"Images that are not used, since no .bval or ADC map of their name lies beside them: {some}."]
 
 
 def study_at(path: Path) -> ImageStudy:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import shutil
 from collections import defaultdict
@@ -21,7 +22,7 @@ from uteroseg.dataset.store import Dataset, NewCase
 from uteroseg.dataset.visits import Visit
 from uteroseg.errors import UserError
 from uteroseg.imaging.measure import volume_ml
-from uteroseg.imaging.study import ADC_LEFT_OUT, DERIVED, DwiStudy
+from uteroseg.imaging.study import ADC_LEFT_OUT, DERIVED, REPETITIONS, DwiStudy
 from uteroseg.intake.linkage import require_outside, write_linkage
 from uteroseg.intake.outcome import Outcome
 from uteroseg.intake.source import Source, open_source
@@ -126,9 +127,7 @@ def take_in(
     require_cohort_name(cohort or "")
     new = [path for path in (root, key_file(root)) if not path.exists()]
     dataset = Dataset.open_or_create(root, write=write)
-    if (others := dataset.cohorts()) and cohort not in others:
-        listed = ", ".join(f"{name} ({number})" for name, number in others.items())
-        on_note(f"The cohort {cohort!r} is new in {root}, whose cohorts are (patients): {listed}.")
+    others = dataset.cohorts()
     for note in source.notes:
         on_note(note)
     pseudonyms = Pseudonyms.for_dataset(root, is_new=not dataset.needs_key, write=write)
@@ -151,6 +150,9 @@ def take_in(
             outcome = Outcome(found.name, "failed", split=found.split, error=str(error))
         outcomes.append(outcome.renamed(source.told))
         on_study(number, len(source.studies))
+    if others and cohort not in others and any(one.status == "added" for one in outcomes):
+        listed = ", ".join(f"{name} ({number})" for name, number in others.items())
+        on_note(f"The cohort {cohort!r} is new in {root}, whose cohorts were (patients): {listed}.")
     if write and root in new and not dataset.cases():
         _remove(new)
     if link and write:
@@ -160,17 +162,24 @@ def take_in(
 
 
 def _shared_masks(studies: Sequence[Incoming]) -> dict[Path, list[str]]:
-    """Files with a mask that are named for studies of several patients, with these studies."""
-    named: dict[Path, list[Incoming]] = defaultdict(list)
+    """Files with a mask that are named, or their copies are, for several patients; and for which studies."""
+    of_size: dict[int, dict[Path, list[Incoming]]] = defaultdict(lambda: defaultdict(list))
     for found in studies:
-        with suppress(UserError):  # which is raised again when its turn comes
+        with suppress(UserError, OSError):  # which is raised again when its turn comes
             if (annotation := found.annotation) and annotation.mask and not annotation.choice.no_tumour:
-                named[Path(os.path.realpath(annotation.mask))].append(found)
-    return {
-        path: [one.name for one in several]
-        for path, several in named.items()
-        if len({one.patient for one in several}) > 1
-    }
+                path = Path(os.path.realpath(annotation.mask))
+                of_size[path.stat().st_size][path].append(found)
+    shared: dict[Path, list[str]] = {}
+    for paths in of_size.values():
+        alike: dict[str, list[Path]] = defaultdict(list)
+        for path in paths:  # one alone need not be read
+            content = hashlib.sha256(path.read_bytes()).hexdigest() if len(paths) > 1 else ""
+            alike[content].append(path)
+        for copies in alike.values():
+            several = [found for path in copies for found in paths[path]]
+            if len({found.patient for found in several}) > 1:
+                shared |= {path: [found.name for found in several] for path in copies}
+    return shared
 
 
 def _remove(paths: Sequence[Path]) -> None:
@@ -196,6 +205,7 @@ class _Intake:
     write: bool
     shared: Mapping[Path, Sequence[str]]  # masks that are named for several patients
     unwritten: dict[CaseId, str] = field(default_factory=dict)  # content of a dry run's cases
+    seen: dict[str, tuple[str, str]] = field(default_factory=dict)  # in this run: content → patient, study
     masked_by: dict[CaseId, tuple[str, float]] = field(default_factory=dict)  # in this run: study, mL
 
     def take(self, found: Incoming) -> Outcome:
@@ -210,6 +220,7 @@ class _Intake:
         study.fit()  # refuses what no command could use
         arrived = found.arrived(study)
         refuse_errors(study_problems(study))
+        self._refuse_anothers(found, study)
         if arrived:
             refuse_errors(mask_problems(arrived.mask, study))
         kept = annotation.clinical if annotation else {}
@@ -217,7 +228,14 @@ class _Intake:
         if present := self._known(identifier):
             if not self._is_of(present, found):
                 self._require_same_images(present, study)
+            before = self.dataset.participant(present)
             self.dataset.update_participant(present.participant, kept)
+            if (now := self.dataset.participant(present)) != before:
+                entered = ", ".join(f"{name} {value}" for name, value in kept.items() if name)
+                found = replace(found, notes=(*found.notes, f"participants.tsv now says: {entered}"))
+            if now.cohort != self.cohort:
+                stays = f"it is of the cohort {now.cohort!r} and stays there"
+                found = replace(found, notes=(*found.notes, stays))
             return self._again(found, present, study, arrived)
         t2, passed_over = found.t2(study, arrived) if self.keep_t2 else (None, ())
         participant = Participant(
@@ -295,6 +313,7 @@ class _Intake:
             self.on_mask(case, study, arrived)
         without_b = acquisition.get("b_values_left_out", {}).items()
         derived = acquisition.get(DERIVED, {}).items()
+        repeated = acquisition.get(REPETITIONS, {}).items()
         return Outcome(
             study=found.name,
             status=status,
@@ -312,6 +331,7 @@ class _Intake:
             notes=(
                 *found.notes,
                 *(f"b {b} is derived: {how}" for b, how in derived),
+                *(f"b {b} is the mean of {count} repetitions" for b, count in repeated),
                 *([f"scanner ADC left out: {reason}"] if (reason := acquisition.get(ADC_LEFT_OUT)) else []),
                 *(arrived.notes if arrived else ()),
                 *told,
@@ -352,6 +372,16 @@ class _Intake:
                 f"{', '.join(cases[:5])}{' …' if len(cases) > 5 else '.'}",
                 expected="the study as one case: its series are one acquisition.",
                 fix="remove these patients from the dataset, then ingest again.",
+            )
+
+    def _refuse_anothers(self, found: Incoming, study: DwiStudy) -> None:
+        """Refuse images that came as another patient's before: they are of one of the two at most."""
+        patient, name = self.seen.setdefault(content_of(study), (found.patient, found.name))
+        if patient != found.patient:
+            raise UserError(
+                f"it has the same images as {name}, which is of another patient.",
+                expected="images of each patient's own.",
+                fix="look whose they are, and take the other study out of the source.",
             )
 
     def _refuse_shared(self, found: Incoming) -> None:

@@ -16,6 +16,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -57,6 +58,7 @@ _NO_SIGNAL = re.compile(
 """Of maps and of images that are no signal any more, whose names tell b-values too: ``ADC_b0-b800``."""
 _ADC = re.compile(r"(?<![a-z])d?adc(?:map)?(?![a-z])|apparent diffusion coefficient", re.IGNORECASE)
 _ROUNDING = 1e-3
+_FORMS: tuple[Form | None, ...] = (None, "sform", "qform")  # where it lies does not matter to its dimensions
 
 
 @dataclass(frozen=True)
@@ -313,10 +315,9 @@ def _in_one_file(source: Path, description: Mapping[str, Any]) -> bool:
     """Whether an image holds all channels: the first that can be read tells."""
     for ending in _SPLITS:
         for path in _files(source / f"images{ending}", description).values():
-            try:
-                return read_any(path)[0].ndim == 4
-            except UserError:
-                continue
+            for form in _FORMS:
+                with suppress(UserError):
+                    return read_any(path, form)[0].ndim == 4
     return False
 
 

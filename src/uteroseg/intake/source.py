@@ -15,7 +15,7 @@ from uteroseg.dicom.archive import unpacked
 from uteroseg.dicom.choices import Reading
 from uteroseg.errors import UserError
 from uteroseg.files import files_below
-from uteroseg.intake.images import find_images
+from uteroseg.intake.images import IMAGE_ENDINGS, NO_DICOM, find_images, images_left_out
 from uteroseg.intake.study import Incoming
 
 if TYPE_CHECKING:
@@ -111,7 +111,9 @@ def open_source(
 
             table = read_table(annotations, choice) if annotations else Table([])
             found = find_nifti(folder, table.rows, origin=origin, reading=reading)
-            yield Source(found, notes=table.notes, told=archive.told)
+            masks = [row.mask for row in table.rows if row.mask]
+            notes = (*images_left_out(folder, [one.images for one in found], masks), *table.notes)
+            yield Source(found, notes=notes, told=archive.told)
         else:
             from uteroseg.intake.nnunet import find_nnunet
             from uteroseg.intake.original import original_in
@@ -149,8 +151,11 @@ def kind_of(source: Path) -> Kind:
 
         if is_nnunet(source):
             return "nnunet"
-    if not source.is_dir() or not find_images(source):
+    if not source.is_dir():
         return "dicom"
+    if not find_images(source):
+        endings = {path.suffix.lower() for path in files_below(source)}
+        return "nifti" if endings & IMAGE_ENDINGS and endings <= NO_DICOM else "dicom"
     if any(path.suffix.lower() == ".dcm" for path in files_below(source)):
         raise UserError(
             f"{source} holds both scanner files (.dcm) and images of other programs.",
