@@ -138,9 +138,13 @@ def _found(
     from uteroseg.intake.dicom import DicomStudy
 
     studies = [study for study in source.studies if isinstance(study, DicomStudy)]
-    examined = {use.series for study in studies for use in study.uses}
+    examined = {file for study in studies for use in study.uses for file in use.series.files}
     no_diffusion = "its DICOM study has no diffusion series"
-    spare = [SeriesUse(one, False, no_diffusion) for one in source.scan.series if one not in examined]
+    spare = [
+        SeriesUse(one, False, no_diffusion)
+        for one in source.scan.series
+        if examined.isdisjoint(one.files)  # series that were joined are told as one
+    ]
     lines = []
     for study, outcome, values in zip(studies, outcomes, told_of, strict=True):
         uses = [

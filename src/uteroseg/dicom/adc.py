@@ -13,6 +13,7 @@ from uteroseg.dicom.stack import arrange_map
 from uteroseg.errors import UserError
 from uteroseg.imaging.derived import adc_factor
 from uteroseg.imaging.geometry import Array, Geometry
+from uteroseg.imaging.study import ADC_EMPTY
 
 
 def load_adc(series: Series) -> tuple[Array, Geometry]:
@@ -49,6 +50,8 @@ def adc_beside(series: Series, grid: Geometry) -> tuple[Array | None, str]:
             return None, "it lies on another grid than the images"
         reason = "its pixels cannot be read"
         stored = _stored(ordered, geometry)
+        if not (stored > 0).any():
+            return None, ADC_EMPTY
         reason = "its unit cannot be told"
         return stored * np.float32(adc_factor(stored, stated=ordered[0].unit, what=series.name)), ""
     except UserError:

@@ -34,8 +34,8 @@ _KEYWORDS = (
     # what it is
     "SpecificCharacterSet", "SOPClassUID", "SOPInstanceUID", "ImageType", "Modality", "Manufacturer",
     "ManufacturerModelName", "DeidentificationMethod",
-    "PatientID", "StudyDate", "StudyInstanceUID", "SeriesInstanceUID", "SeriesNumber", "SeriesDescription",
-    "FrameOfReferenceUID",
+    "PatientID", "PatientBirthDate", "StudyDate", "StudyInstanceUID", "SeriesInstanceUID", "SeriesNumber",
+    "SeriesDescription", "FrameOfReferenceUID",
     # how it was acquired
     "SequenceName", "ScanningSequence", "SequenceVariant", "MRAcquisitionType", "MagneticFieldStrength",
     "EchoTime",

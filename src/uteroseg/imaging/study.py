@@ -17,6 +17,7 @@ DERIVED = "derived_images"
 ADC_LEFT_OUT = "scanner_adc_left_out"
 """Field of the same: why the scanner's ADC map is not there, in words that name nobody."""
 
+ADC_EMPTY = "it holds no ADC above 0"
 REPETITIONS = "repetitions_averaged"
 """Field of the same: b-values whose images are means of repetitions → of how many."""
 

@@ -117,6 +117,7 @@ def find_dicom(
 
         matches = match(annotations, found, folder, choice)
     several = _several_dates(found)
+    births = _births(found)
     places = Counter(one.folder for one in found)
     studies = [
         DicomStudy(
@@ -129,7 +130,7 @@ def find_dicom(
             identifier=one.series_uids,
             examination=one.study_uid,
             parts=one.parts,
-            notes=one.notes,
+            notes=(*one.notes, *births.get(one.patient, ())),
             found=one,
             reading=reading,
             form=reading.nifti_form,
@@ -147,6 +148,20 @@ def _several_dates(found: Sequence[FoundStudy]) -> set[str]:
     for one in found:
         days[one.patient].add(one.day)
     return {patient for patient, several in days.items() if len(several) > 1}
+
+
+def _births(found: Sequence[FoundStudy]) -> dict[str, tuple[str]]:
+    """What is to be said of patients under whose identifier there are several dates of birth."""
+    dates: dict[str, set[str]] = defaultdict(set)
+    for one in found:
+        dates[one.patient] |= {str(series.headers[0].get("PatientBirthDate") or "") for series in one.dwi} - {
+            ""
+        }
+    several = {patient: len(known) for patient, known in dates.items() if len(known) > 1}
+    return {
+        patient: (f"its Patient ID goes with {count} dates of birth: are they one patient?",)
+        for patient, count in several.items()
+    }
 
 
 def _numbers(found: FoundStudy) -> str:

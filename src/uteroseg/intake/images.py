@@ -30,7 +30,7 @@ from uteroseg.files import files_below, read_json
 from uteroseg.imaging.derived import adc_factor, marks_of, study_of_map
 from uteroseg.imaging.geometry import Array, Geometry
 from uteroseg.imaging.nifti import Form, read_image
-from uteroseg.imaging.study import ADC_LEFT_OUT, DERIVED, DwiStudy
+from uteroseg.imaging.study import ADC_EMPTY, ADC_LEFT_OUT, DERIVED, DwiStudy
 
 _IMAGE = re.compile(f"(.+?){IMAGE_ENDING.pattern}", re.IGNORECASE)
 _BVAL = re.compile(rf"(.+)\.({'|'.join(BVAL_ENDINGS)})", re.IGNORECASE)
@@ -294,6 +294,8 @@ def _map_beside(maps: tuple[Path, ...], grid: Geometry, form: Form | None) -> tu
         return None, ADC_UNREADABLE
     if geometry.difference(grid):
         return None, ADC_ELSEWHERE
+    if not (adc > 0).any():
+        return None, ADC_EMPTY
     try:
         return _in_our_unit(adc, maps[0]), ""
     except UserError:

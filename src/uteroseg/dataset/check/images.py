@@ -26,6 +26,8 @@ MIN_SNR = 3.0
 """Median signal of the body over the noise at the highest b-value; below it Rician noise bends the ADC."""
 MAX_GHOST = 0.08
 """Level of the Nyquist ghost; virtual scanners reach 0.05."""
+LEAST_WEIGHTING = 20.0
+"""A highest b-value below it (s/mm²) is in another unit, or wrong."""
 HIGH_B = 500.0
 """The highest b-value should reach it, s/mm²: below, perfusion and T2 shine decide."""
 LOW_B = 200.0
@@ -203,6 +205,9 @@ def _b_values(where: object, b_values: Sequence[float]) -> Iterator[Finding]:
     listed = ", ".join(f"{b:g}" for b in b_values)
     if not all(0 <= b < _IMPOSSIBLE_B for b in b_values):
         yield error("b-values", where, f"impossible b-values ({listed} s/mm²)", _BVAL)
+    elif max(b_values) < LEAST_WEIGHTING:
+        found = f"no b-value weights diffusion ({listed} s/mm²)"
+        yield error("b-values", where, found, f"{_BVAL}: in s/mm²")
     elif len(b_values) < 2:
         yield error("b-values", where, f"one b-value only ({listed})", "add the images of the others")
     else:
