@@ -1,5 +1,6 @@
 """What was simulated comes back by way of the clinic: written as DICOM, taken in again."""
 
+import itertools
 from pathlib import Path
 
 import numpy as np
@@ -35,9 +36,9 @@ def write(root, name, **options):
 def taken_in(tmp_path_factory):
     """Every vendor and encoding, written and ingested: study and mask by folder."""
     root = tmp_path_factory.mktemp("clinic")
-    for vendor in VENDORS:
-        for encoding in ENCODINGS:
-            write(root / "dicom", f"{vendor}-{encoding}", vendor=vendor, encoding=encoding)
+    for seed, (vendor, encoding) in enumerate(itertools.product(VENDORS, ENCODINGS)):
+        one = {"vendor": vendor, "encoding": encoding, "patient_id": "one", "seed": seed}
+        write(root / "dicom", f"{vendor}-{encoding}", **one)
     list_masks(root / "dicom")
     table = root / "dicom" / "annotations.csv"
     outcomes = ingest(root / "dicom", root / "dataset", cohort="uterine", annotations=table)
