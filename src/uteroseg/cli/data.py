@@ -56,36 +56,25 @@ def simulate(
     json: Json = False,
 ) -> None:
     """Add virtual patients to a dataset."""
-    from dataclasses import replace
+    from uteroseg import library
 
-    from uteroseg.phantom.acquisition import DEFAULT
-    from uteroseg.phantom.cohort import simulate_cohort
-    from uteroseg.phantom.presets import acquisition_named
-
-    for option, value in (("--encoding", encoding), ("--annotate-t2", annotate_t2)):
-        if value and not dicom:
-            raise UserError(
-                f"{option} is {value!r}, and no DICOM files are to be written.",
-                expected="--dicom with a folder for them.",
-                fix=f"add --dicom DIR, or leave out {option}.",
-            )
-    chosen = {"plane": plane, "b_values": numbers_of(b_values) or None, "snr": snr}
-    own = {name: value for name, value in chosen.items() if value is not None}
-    acquisition = replace(acquisition_named(DEFAULT.name if scanner is None else scanner), **own)  # type: ignore[arg-type]
     with progress() as update:
-        done = simulate_cohort(
+        done = library.simulate(
             dataset,
             cohort,
             cases=cases,
             seed=seed,
-            acquisition=acquisition,
+            scanner=scanner,
+            plane=plane,
+            b_values=numbers_of(b_values),
+            snr=snr,
             tumour_free=_share(tumour_free, "--tumour-free"),
             reader_dsc=0.90 if second_reader and reader_dsc is None else reader_dsc,
             randomise=randomise,
             dicom=dicom,
-            encoding=encoding or "classic",
-            t2_annotation=annotate_t2,
-            on_case=lambda number: update("virtual patients", number, cases, ""),
+            encoding=encoding,
+            annotate_t2=annotate_t2,
+            on_progress=update,
         )
     text = f"{done.added} virtual {cohort} patients added to {dataset}"
     if present := cases - done.added:

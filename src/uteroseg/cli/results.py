@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -32,24 +31,18 @@ def evaluate(
     json: Json = False,
 ) -> None:
     """Measure masks, whoever made them, against a dataset's annotations."""
-    from uteroseg.dataset.store import Dataset
-    from uteroseg.evaluation.assess import assess, own_mask
-    from uteroseg.evaluation.predictions import Predictions
-    from uteroseg.files import require_new, staged_folder
-    from uteroseg.report.evaluation import write_evaluation
+    from uteroseg import library
 
-    require_new(output)
-    store, masks = Dataset.open(dataset), Predictions.find(predictions, label=label)
     with progress() as update:
-        assessed = assess(
-            store,
-            masks,
+        assessed = library.evaluate(
+            dataset,
+            predictions,
+            output=output,
             split=split,
+            label=label,
             tolerance_mm=tolerance_mm,
-            on_case=lambda done, total: update("cases", done, total, ""),
+            on_progress=update,
         )
-    with staged_folder(output) as stage:
-        write_evaluation(stage, store, assessed.rows, assessed.summary, partial(own_mask, store, masks))
     lines = [_group_text(name, group) for name, group in assessed.summary["groups"].items()]
     print_result(
         assessed.summary,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -11,11 +10,9 @@ import typer
 from uteroseg import RESEARCH_USE
 from uteroseg.cli.console import Json, print_result, progress
 from uteroseg.cli.data import DatasetFolder
-from uteroseg.errors import UserError
 
 if TYPE_CHECKING:
     from uteroseg.model.spec import ModelCard
-    from uteroseg.training.recipe import Recipe
 
 ModelOut = Annotated[
     Path, typer.Option("--output", "-o", help="Model folder to write; the same command goes on after a kill.")
@@ -57,23 +54,22 @@ def train(
     json: Json = False,
 ) -> None:
     """Train a model on the training cases of one or more cohorts."""
-    from uteroseg.dataset.store import Dataset
-    from uteroseg.model.spec import ModelSpec
-    from uteroseg.network.deeplab import default_encoder
-    from uteroseg.training.train import TRAIN
-    from uteroseg.training.train import train as run
+    from uteroseg import library
 
-    spec = {"encoder": encoder or default_encoder(), "spacing_mm": spacing_mm, "matrix": matrix}
     with progress() as update:
-        card = run(
-            Dataset.open(dataset),
+        card = library.train(
+            dataset,
             cohort,
             output,
-            spec=ModelSpec.model_validate({name: value for name, value in spec.items() if value}),
-            recipe=_recipe(TRAIN, steps, batch_size, patience),
-            seed=seed,
+            encoder=encoder,
             imagenet=imagenet,
+            spacing_mm=spacing_mm,
+            matrix=matrix,
+            steps=steps,
+            batch_size=batch_size,
+            patience=patience,
             devices=devices,
+            seed=seed,
             on_progress=update,
         )
     _print_model(card, output, as_json=json)
@@ -102,43 +98,26 @@ def adapt(
     json: Json = False,
 ) -> None:
     """Adapt a model to another cohort with a few of its cases."""
-    from uteroseg.dataset.store import Dataset
-    from uteroseg.training.strategy import strategy_named
-    from uteroseg.training.train import ADAPT
-    from uteroseg.training.train import adapt as run
+    from uteroseg import library
 
-    if source_dataset and not source_cohort:
-        raise UserError(
-            "--source-dataset was given without --source-cohort.",
-            expected="the cohort that the source model was trained on.",
-            fix="add --source-cohort.",
-        )
-    opened = Dataset.open(dataset)
-    of_source = Dataset.open(source_dataset) if source_dataset else opened
     with progress() as update:
-        card = run(
-            opened,
+        card = library.adapt(
+            dataset,
             cohort,
             output,
             cases=cases,
             source=source,
-            strategy=strategy_named(strategy),
-            source_cases=(of_source, source_cohort) if source_cohort else None,
-            recipe=_recipe(ADAPT, steps, batch_size, patience),
-            seed=seed,
+            strategy=strategy,
+            source_dataset=source_dataset,
+            source_cohort=source_cohort,
+            steps=steps,
+            batch_size=batch_size,
+            patience=patience,
             devices=devices,
+            seed=seed,
             on_progress=update,
         )
     _print_model(card, output, as_json=json)
-
-
-def _recipe(recipe: Recipe, steps: int | None, batch_size: int | None, patience: int | None) -> Recipe:
-    return replace(
-        recipe,
-        steps=recipe.steps if steps is None else steps,
-        batch_size=recipe.batch_size if batch_size is None else batch_size,
-        patience=patience,
-    )
 
 
 def _print_model(card: ModelCard, folder: Path, *, as_json: bool) -> None:

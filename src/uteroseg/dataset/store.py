@@ -103,8 +103,12 @@ class Dataset:
         """Files that would have been written → their masks' versions, grids and sidecars."""
         self._keys: dict[str, CaseId] | None = None
 
+    def __repr__(self) -> str:
+        listed = ", ".join(f"{number} {name}" for name, number in self.cohorts().items()) or "no"
+        return f"Dataset({self.root}: {listed} patients)"
+
     @classmethod
-    def open(cls, root: Path) -> Dataset:
+    def open(cls, root: str | Path) -> Dataset:
         """Open a dataset to read.
 
         Raises
@@ -112,6 +116,7 @@ class Dataset:
         UserError
             If the folder is not a BIDS dataset with participants.
         """
+        root = Path(root)
         for name in ("dataset_description.json", "participants.tsv"):
             if not (root / name).is_file():
                 raise UserError(

@@ -21,7 +21,7 @@ VOXEL_MM = (1e-3, 1e3)  # beyond are damaged headers; what is likely, `check` sa
 _NIFTI_FROM_LPS = np.diag([-1.0, -1.0, 1.0, 1.0])
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Geometry:
     """A regular grid in patient coordinates.
 
@@ -122,6 +122,15 @@ class Geometry:
     def plane(self) -> Plane:
         """The anatomical plane that the slices are nearest to."""
         return _PLANES[int(np.argmax(np.abs(self.normal)))]
+
+    @property
+    def described(self) -> str:
+        """Voxels, their size and the plane, for people."""
+        millimetres = " × ".join(f"{mm:.4g}" for mm in self.spacing)
+        return f"{_sizes(self.shape)} voxels of {millimetres} mm, {self.plane}"
+
+    def __repr__(self) -> str:
+        return f"Geometry({self.described})"
 
     def to_patient(self, index: npt.ArrayLike) -> Array:
         """Patient coordinates (LPS, mm), shape (…, 3), of indices ``(slice, row, column)``, shape (…, 3)."""

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from uteroseg.errors import UserError
 from uteroseg.imaging.diffusion import DiffusionFit, fit_adc
 from uteroseg.imaging.geometry import Array, Geometry
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
 
 DERIVED = "derived_images"
 """Field of ``DwiStudy.acquisition``: b-values whose images were not measured → how they were computed."""
@@ -22,7 +25,7 @@ REPETITIONS = "repetitions_averaged"
 """Field of the same: b-values whose images are means of repetitions → of how many."""
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class DwiStudy:
     """One diffusion acquisition: one image per b-value on one grid.
 
@@ -89,8 +92,62 @@ class DwiStudy:
         """Fit the ADC; raises UserError with fewer than two b-values of at least ``adc_b_min``."""
         return fit_adc(self.signal, self.b_values, b_min=self.adc_b_min)
 
+    def plot(self, mask: Mask | None = None, *, tiles: int = 6) -> Image:
+        """Slices at the highest b-value, as a picture: notebooks show it, ``.save(path)`` keeps it.
 
-@dataclass(frozen=True, eq=False)
+        Parameters
+        ----------
+        mask : Mask, optional
+            On the study's grid: its outline is drawn, and the slices are those with most of it.
+        tiles : int
+            At most this many slices.
+        """
+        from uteroseg.imaging.overlay import overlay  # pillow
+
+        shown = mask or Mask(np.zeros(self.geometry.shape, bool), self.geometry)
+        shown.geometry.require_same(
+            self.geometry, what="mask and study", fix="resample the mask to the study's grid."
+        )
+        return overlay(self.signal[-1], shown, caption=f"b {self.b_values[-1]:g} s/mm²", tiles=tiles)
+
+    def to_sitk(self) -> list[Any]:
+        """SimpleITK images, one for each b-value."""
+        from uteroseg.imaging.exchange import to_sitk
+
+        return [to_sitk(image, self.geometry) for image in self.signal]
+
+    def to_nibabel(self) -> Any:
+        """A 4-D NIfTI image, a volume for each b-value."""
+        from uteroseg.imaging.exchange import to_nibabel
+
+        return to_nibabel(self.signal, self.geometry)
+
+    @staticmethod
+    def from_sitk(images: Sequence[Any], b_values: Sequence[float]) -> DwiStudy:
+        """A study of SimpleITK images; see `uteroseg.imaging.exchange.study_of_sitk`."""
+        from uteroseg.imaging.exchange import study_of_sitk
+
+        return study_of_sitk(images, b_values)
+
+    @staticmethod
+    def from_nibabel(image: Any, b_values: Sequence[float]) -> DwiStudy:
+        """A study of a 4-D image of nibabel; see `uteroseg.imaging.exchange.study_of_nibabel`."""
+        from uteroseg.imaging.exchange import study_of_nibabel
+
+        return study_of_nibabel(image, b_values)
+
+    def __repr__(self) -> str:
+        b_values = ", ".join(f"{b:g}" for b in self.b_values)
+        source = self.acquisition.get("b_value_source")
+        return f"DwiStudy({self.geometry.described}, b {b_values} s/mm²{f' from {source}' if source else ''})"
+
+    def _repr_png_(self) -> bytes:
+        from uteroseg.imaging.overlay import png
+
+        return png(self.plot())
+
+
+@dataclass(frozen=True, eq=False, repr=False)
 class Mask:
     """A binary segmentation on a grid.
 
@@ -114,6 +171,40 @@ class Mask:
                 f"a mask is boolean on its geometry's grid {self.geometry.shape}, "
                 f"got {self.data.dtype} {self.data.shape}"
             )
+
+    @property
+    def volume_ml(self) -> float:
+        """Its volume."""
+        return float(np.count_nonzero(self.data)) * self.geometry.voxel_volume_mm3 / 1000
+
+    def to_sitk(self) -> Any:
+        """A SimpleITK image of 0 and 1."""
+        from uteroseg.imaging.exchange import to_sitk
+
+        return to_sitk(self.data.astype(np.uint8), self.geometry)
+
+    def to_nibabel(self) -> Any:
+        """A NIfTI image of 0 and 1."""
+        from uteroseg.imaging.exchange import to_nibabel
+
+        return to_nibabel(self.data.astype(np.uint8), self.geometry)
+
+    @staticmethod
+    def from_sitk(image: Any) -> Mask:
+        """A mask of a SimpleITK image of 0 and one other value."""
+        from uteroseg.imaging.exchange import mask_of, of_sitk
+
+        return mask_of(*of_sitk(image))
+
+    @staticmethod
+    def from_nibabel(image: Any) -> Mask:
+        """A mask of an image of nibabel of 0 and one other value."""
+        from uteroseg.imaging.exchange import mask_of, of_nibabel
+
+        return mask_of(*of_nibabel(image))
+
+    def __repr__(self) -> str:
+        return f"Mask({self.volume_ml:.2f} mL, {self.geometry.described})"
 
 
 @dataclass(frozen=True, eq=False)
