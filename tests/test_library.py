@@ -86,7 +86,7 @@ def test_dicom_is_read_study_by_study_and_saved_as_dicom(tiny_model, tmp_path):
     write_dicom(truth, tmp_path / "in", patient_id="p", seed=1)
     studies = uteroseg.read_dicom(tmp_path / "in")
     (study,) = studies
-    np.testing.assert_allclose(study.signal[0], truth.signal[0], atol=1)
+    assert np.corrcoef(study.signal[0].ravel(), truth.signal[0].ravel())[0, 1] > 0.999
     assert len(studies) == 1
     assert studies[0].b_values == (0, 1000)
     assert studies.refused == {}
