@@ -72,8 +72,7 @@ def _efficiency(dataset, runs, root):
     from uteroseg.network.deeplab import build_network, default_encoder
     from uteroseg.network.layers import expand_groups
     from uteroseg.training.data import load_training_data
-    from uteroseg.training.fit import fit, make_fabric
-    from uteroseg.training.loss import dice_cross_entropy
+    from uteroseg.training.fit import dice_cross_entropy, fit, make_fabric
     from uteroseg.training.recipe import Recipe
 
     spec, recipe = ModelSpec(encoder=default_encoder()), Recipe(steps=STEPS, batch_size=16)

@@ -10,10 +10,8 @@ from uteroseg.dataset.store import Dataset
 from uteroseg.model.spec import ModelSpec
 from uteroseg.network.deeplab import build_network
 from uteroseg.network.layers import train_only
-from uteroseg.training.batch import make_batch
 from uteroseg.training.data import load_training_data
-from uteroseg.training.fit import make_fabric
-from uteroseg.training.loss import dice_cross_entropy
+from uteroseg.training.fit import dice_cross_entropy, make_batch, make_fabric
 
 
 def gradients(root: Path, devices: int) -> dict[str, torch.Tensor]:

@@ -5,8 +5,9 @@ own, and one that went wrong would tear slices apart. Motion between slices and 
 
 References
 ----------
-Normalised mutual information (`uteroseg.imaging.likeness`) needs no relation between the contrasts. Its bias
-towards the grid, and samples off the grid against it: Tsao J, IEEE Trans Med Imaging 2003;22:1107–1118.
+Studholme C et al., Pattern Recognition 1999;32:71–86: normalised mutual information, which needs no relation
+between the contrasts. Its bias towards the grid, and samples off the grid against it: Tsao J, IEEE Trans Med
+Imaging 2003;22:1107–1118.
 """
 
 from __future__ import annotations
@@ -19,8 +20,12 @@ import numpy as np
 from scipy import ndimage, optimize
 
 from uteroseg.imaging.geometry import Array
-from uteroseg.imaging.likeness import bins_of, body_of, likeness, normalised, smoothed
 from uteroseg.imaging.study import DwiStudy
+
+_BINS = 32
+_BODY_FWHM_MM, _BODY_LEVEL = 6.0, 0.15
+_FWHM_PER_SIGMA = 2.355
+
 
 METHOD = "rigid in plane, one transform per b-value; normalised mutual information; cubic spline"
 
@@ -107,7 +112,7 @@ def find_motion(reference: Array, image: Array, spacing: Sequence[float]) -> Mot
     spacing : sequence of float
         Distance between rows and between columns, mm.
     """
-    body = body_of(reference, spacing)
+    body = _body_of(reference, spacing)
     if not body.any() or not image[body].any():
         return Motion()
     radius = float(np.sqrt((_points(body, spacing) ** 2).sum(axis=1).mean()))
@@ -166,14 +171,14 @@ class _Likeness:
         index = np.stack(np.unravel_index(chosen, body.shape)).astype(np.float64)
         index[1:] += rng.uniform(-0.5, 0.5, (2, len(chosen)))
         at_samples = ndimage.map_coordinates(
-            normalised(smoothed(reference, spacing, fwhm), body), index, order=1, mode="nearest"
+            _normalised(_smoothed(reference, spacing, fwhm), body), index, order=1, mode="nearest"
         )
         scale, centre = np.array(spacing), (np.array(body.shape[1:]) - 1) / 2
         return cls(
             points=(index[1:].T - centre) * scale,
             slices=index[0],
-            reference_bins=bins_of(at_samples),
-            image=normalised(smoothed(image, spacing, fwhm), body),
+            reference_bins=_bins_of(at_samples),
+            image=_normalised(_smoothed(image, spacing, fwhm), body),
             spacing=scale,
         )
 
@@ -181,7 +186,7 @@ class _Likeness:
         centre = (np.array(self.image.shape[1:]) - 1) / 2
         rows, columns = (motion.moved(self.points) / self.spacing + centre).T
         values = ndimage.map_coordinates(self.image, (self.slices, rows, columns), order=1, mode="nearest")
-        return likeness(self.reference_bins, values)
+        return _likeness(self.reference_bins, values)
 
 
 def judged_motion(reference: Array, image: Array, spacing: Sequence[float]) -> tuple[Motion, float, bool]:
@@ -202,7 +207,7 @@ def _threshold(spacing: Sequence[float]) -> float:
 
 def _apart(one: Motion, other: Motion, reference: Array, spacing: Sequence[float]) -> float:
     """Root mean square distance, mm, between where two motions take the body."""
-    points = _points(body_of(reference, spacing), spacing)
+    points = _points(_body_of(reference, spacing), spacing)
     if not len(points):
         return 0.0
     return float(np.sqrt(((one.moved(points) - other.moved(points)) ** 2).sum(axis=1).mean()))
@@ -220,3 +225,50 @@ def _motion(found: Array, radius: float) -> Motion:
 def _points(body: Array, spacing: Sequence[float]) -> Array:
     """Row and column of the body's voxels, mm from the slice's centre."""
     return (np.argwhere(body)[:, 1:] - (np.array(body.shape[1:]) - 1) / 2) * spacing
+
+
+def _bins_of(values: Array) -> Array:
+    """The bins of the reference's values, 0–1."""
+    return np.asarray(np.minimum((values * _BINS).astype(int), _BINS - 1))
+
+
+def _likeness(reference_bins: Array, values: Array) -> float:
+    """Normalised mutual information of samples: 1 where one image says nothing of the other, at most 2.
+
+    Parameters
+    ----------
+    reference_bins : ndarray of int
+        From `_bins_of`.
+    values : ndarray
+        Of the other image, 0–1; each is shared between two bins, so that the result is continuous.
+    """
+    position = values * (_BINS - 1)
+    lower = np.minimum(position.astype(int), _BINS - 2)
+    share, cell = position - lower, reference_bins * _BINS + lower
+    counts = np.bincount(cell, 1 - share, _BINS**2) + np.bincount(cell + 1, share, _BINS**2)
+    joint = counts.reshape(_BINS, _BINS) / len(values)
+    together = _entropy(joint)
+    apart = _entropy(joint.sum(axis=0)) + _entropy(joint.sum(axis=1))
+    return apart / together if together > 0 else 1.0
+
+
+def _body_of(image: Array, spacing: Sequence[float]) -> Array:
+    """Voxels of the body, from an image of low b-value; ``spacing`` is that in plane, mm."""
+    smooth = _smoothed(image, spacing, _BODY_FWHM_MM)
+    return np.asarray(smooth > _BODY_LEVEL * np.percentile(smooth, 98))
+
+
+def _smoothed(image: Array, spacing: Sequence[float], fwhm: float) -> Array:
+    """An image, smoothed in plane."""
+    sigma = [fwhm / _FWHM_PER_SIGMA / mm for mm in spacing]
+    return np.asarray(ndimage.gaussian_filter(image.astype(np.float32), (0, *sigma)))
+
+
+def _normalised(image: Array, body: Array) -> Array:
+    """0–1, as a square root: bright water must not leave one bin for everything else."""
+    return np.asarray(np.sqrt(np.clip(image / max(np.percentile(image[body], 99.5), 1e-9), 0, 1)))
+
+
+def _entropy(probability: Array) -> float:
+    positive = probability[probability > 0]
+    return float(-(positive * np.log(positive)).sum())

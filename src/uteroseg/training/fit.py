@@ -8,20 +8,23 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
+import torch.nn.functional as F
 from lightning_fabric import Fabric
+from tensorboardX import SummaryWriter
 from torch import Tensor, nn
 
 from uteroseg.errors import UserError
+from uteroseg.files import write_text
+from uteroseg.model.prepare import CHANNELS
 from uteroseg.model.spec import ModelSpec
 from uteroseg.network.layers import train_only
-from uteroseg.training.batch import make_batch
+from uteroseg.training.augment import augment
 from uteroseg.training.data import TrainingData
-from uteroseg.training.log import TrainingLog
-from uteroseg.training.loss import dice_cross_entropy
-from uteroseg.training.memory import out_of_memory
 from uteroseg.training.recipe import Recipe
 from uteroseg.training.state import TrainingState
 
+_SMOOTH = 1.0
+_HEADER = "step,loss,learning_rate,dsc"
 STEPS_BETWEEN_LOOKS = 10
 """Looking at the loss makes a GPU wait."""
 SECONDS_BETWEEN_CHECKPOINTS = 20.0
@@ -184,3 +187,143 @@ def _with_average(state: TrainingState, validate: Validate) -> float:
         return validate(state.network.eval())
     finally:
         state.average.swap()
+
+
+def make_batch(
+    data: TrainingData,
+    spec: ModelSpec,
+    batch_size: int,
+    *,
+    seed: int,
+    step: int,
+    rank: int = 0,
+    world: int = 1,
+) -> tuple[Tensor, Tensor]:
+    """Draw, vary and normalise a batch on the data's device.
+
+    Every process makes the whole batch and takes its share, so that the batch is the same however many
+    processes there are.
+
+    Parameters
+    ----------
+    data : TrainingData
+    spec : ModelSpec
+        Its channels and their constants.
+    batch_size : int
+        Of all processes together.
+    seed, step : int
+    rank, world : int
+        This process's number and how many there are.
+
+    Returns
+    -------
+    images : Tensor of float32, shape (n, channels, height, width)
+        Channels last in memory.
+    targets : Tensor of float32, shape (n, 1, height, width)
+    """
+    number, device = seed * 1_000_003 + step, data.slices.device
+    torch.manual_seed(number * world + rank)  # dropout
+    slices, low_b = data.sample(batch_size, torch.Generator().manual_seed(number))
+    generator = torch.Generator(device).manual_seed(number)
+    channels, targets = augment(slices, low_b, data.plane, generator)
+    mean, std = (
+        torch.tensor(values, device=device).view(1, -1, 1, 1)
+        for values in (spec.channel_mean, spec.channel_std)
+    )
+    chosen = channels[:, [CHANNELS.index(name) for name in spec.channels]]
+    share = slice(batch_size * rank // world, batch_size * (rank + 1) // world)
+    images = ((chosen - mean) / std)[share].contiguous(memory_format=torch.channels_last)
+    return images, targets[share]
+
+
+def dice_cross_entropy(logits: Tensor, targets: Tensor, *, per_sample: bool = False) -> Tensor:
+    """1 − soft Dice plus binary cross-entropy; both tensors (n, 1, height, width).
+
+    Dice is of the whole batch, or with ``per_sample`` of each slice. Cross-entropy gives a gradient
+    where a batch holds no tumour, where Dice alone gives none.
+
+    References
+    ----------
+    Milletari F et al., V-Net, 3DV 2016 (soft Dice).
+    """
+    over = (1, 2, 3) if per_sample else (0, 1, 2, 3)
+    probability = logits.sigmoid()
+    overlap = (probability * targets).sum(dim=over)
+    sizes = probability.sum(dim=over) + targets.sum(dim=over)
+    dice = ((2 * overlap + _SMOOTH) / (sizes + _SMOOTH)).mean()
+    return 1 - dice + F.binary_cross_entropy_with_logits(logits, targets)
+
+
+def out_of_memory(batch_size: int, attempt: Callable[[int], object]) -> UserError:
+    """The error to raise after a batch did not fit.
+
+    Parameters
+    ----------
+    batch_size : int
+        That did not fit.
+    attempt : callable
+        Makes a step with fewer slices; raises ``torch.OutOfMemoryError`` where they do not fit either.
+    """
+    fits = batch_size // 2
+    while fits >= 2 and not _does(attempt, fits):
+        fits //= 2
+    return UserError(
+        f"A batch of {batch_size} slices does not fit into the device's memory.",
+        expected=f"a batch of at most {fits} slices, which was tried and fits."
+        if fits >= 2
+        else "a device with more memory: not even 2 slices fit.",
+        fix=f"set `batch_size` to {fits}."
+        if fits >= 2
+        else "close what else uses the device, or take a smaller encoder or matrix.",
+    )
+
+
+def _does(attempt: Callable[[int], object], slices: int) -> bool:
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
+    try:
+        attempt(slices)
+    except torch.OutOfMemoryError:
+        return False
+    return True
+
+
+class TrainingLog:
+    """``log.csv`` and TensorBoard's event files in a folder, that go on where a training goes on.
+
+    Parameters
+    ----------
+    folder : Path
+    step : int
+        Steps done before; what was written of later ones is taken back.
+    """
+
+    def __init__(self, folder: Path, step: int) -> None:
+        self._table = folder / "log.csv"
+        rows = self._table.read_text("utf-8").splitlines()[1:] if step and self._table.is_file() else []
+        kept = [row for row in rows if row.count(",") == 3 and int(row.split(",")[0]) <= step]
+        write_text(self._table, "\n".join([_HEADER, *kept]) + "\n")
+        self._folder = folder
+        self._name_events()
+        self._events = SummaryWriter(str(folder), purge_step=step + 1 if step else None)
+
+    def write(self, step: int, loss: float, learning_rate: float, dsc: float | None) -> None:
+        """Add a row."""
+        with self._table.open("a", encoding="utf-8", newline="\n") as file:
+            file.write(f"{step},{loss:.5g},{learning_rate:.5g},{'' if dsc is None else f'{dsc:.4f}'}\n")
+        self._events.add_scalar("loss", loss, step)
+        self._events.add_scalar("learning_rate", learning_rate, step)
+        if dsc is not None:
+            self._events.add_scalar("validation_dsc", dsc, step)
+
+    def close(self) -> None:
+        """Write out what is held back."""
+        self._events.close()
+        self._name_events()
+
+    def _name_events(self) -> None:
+        """Number the event files; their own names tell the name of this computer."""
+        number = len(list(self._folder.glob("events.out.tfevents.????")))
+        for path in sorted(self._folder.glob("events.out.tfevents.*.*")):
+            path.rename(self._folder / f"events.out.tfevents.{number:04d}")
+            number += 1

@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from uteroseg.training.loss import dice_cross_entropy
+from uteroseg.training.fit import dice_cross_entropy
 
 
 def square(n=2):

@@ -1,4 +1,4 @@
-from uteroseg.training.log import TrainingLog
+from uteroseg.training.fit import TrainingLog
 
 
 def test_a_training_that_goes_on_takes_later_rows_back(tmp_path):

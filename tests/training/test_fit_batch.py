@@ -3,8 +3,8 @@ import torch
 
 from tests import tiny
 from uteroseg.model.spec import ModelSpec
-from uteroseg.training.batch import make_batch
 from uteroseg.training.data import load_training_data
+from uteroseg.training.fit import make_batch
 
 SPEC = ModelSpec(spacing_mm=4.0, matrix=(48, 48))
 

@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from uteroseg.training.memory import out_of_memory
+from uteroseg.training.fit import out_of_memory
 
 
 @pytest.mark.parametrize(("room", "fits"), [(5, 4), (2, 2), (16, 16)])
