@@ -278,8 +278,8 @@ def _pixels_missing(file: BinaryIO, header: FileDataset, size: int) -> str | Non
     return None
 
 
-# The elements that are wanted, from the bytes of a whole header, without making objects of the others: a fifth
-# of pydicom's time, for plain files only (little endian, pixels at the end, every length right).
+# The elements that are wanted, from the bytes of a whole header, without making objects of the others: in a
+# fifth of pydicom's time, of plain files only (little endian, pixels at the end, every length right).
 
 _PREFIX = 132
 _EXPLICIT = Struct("<HH2sH").unpack_from
