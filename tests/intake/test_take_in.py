@@ -237,7 +237,7 @@ def test_what_a_table_says_of_the_patient_is_kept_unless_it_tells_who(tmp_path):
     person = dataset.participant(one.case)
     assert (person.histology, dict(person.others)) == ("Karzinom groß", {"figo_stage": "IB2"})
     assert "figo_stage" in json.loads((dataset.root / "participants.json").read_text())
-    assert notes[0].startswith("Of the table, histology, figo_stage is kept")
+    assert notes[0].startswith("Of the table, histology, figo_stage, reader is kept")
     left_out = [note.split("column '")[1].split("'")[0] for note in notes[1:]]
     assert left_out == ["Patient name", "Hausarzt", "Remarks", "Grade"]
     for name in (b"Doe", b"Huber"):
@@ -440,8 +440,36 @@ def test_uids_that_two_patients_share_never_give_one_the_others_images(same, wri
         if not same:
             ds.PixelData = (ds.pixel_array + 7).tobytes()
         ds.save_as(path)
-    one, other = ingest(tmp_path / "in", tmp_path / "out", cohort="uterine", write=write)
-    assert one.status == "added"
-    assert other.status == "failed"
-    told = "same images as" if same else f"UIDs of {one.case}, which is another patient with other images"
-    assert told in other.error
+    outcomes = ingest(tmp_path / "in", tmp_path / "out", cohort="uterine", write=write)
+    for one in outcomes:
+        assert one.status == "failed"
+        assert "One series has images of 2 Patient IDs" in one.error
+        assert all(str(tmp_path / "in" / name) in one.error for name in "ab")
+    ingest(tmp_path / "in/a", tmp_path / "out", cohort="uterine")
+    (later,) = ingest(tmp_path / "in/b", tmp_path / "out", cohort="uterine", write=write)
+    assert later.status == ("present" if same else "failed")
+    assert same or "UIDs of sub-0001, which is another patient with other images" in later.error
+
+
+def test_what_changes_between_visits_costs_no_study(tmp_path):
+    _, first = nifti(tmp_path / "in", "p1/ses-1/dwi", seed=1)
+    _, second = nifti(tmp_path / "in", "p1/ses-2/dwi", seed=2)
+    for name, mask in (("a", first), ("b", second)):
+        write_mask(tmp_path / f"{name}.nii.gz", mask)
+    (tmp_path / "t.csv").write_text(
+        "study,mask,age,histology\np1/ses-1,a.nii.gz,63,serous\np1/ses-2,b.nii.gz,64,serous\n"
+    )
+    for status in ("added", "present"):
+        outcomes = ingest(tmp_path / "in", tmp_path / "d", cohort="uterine", annotations=tmp_path / "t.csv")
+        assert [one.status for one in outcomes] == [status, status]
+        assert ["age '64' differs" in str(one) for one in outcomes] == [False, True]
+    person = Dataset.open(tmp_path / "d").participant(outcomes[0].case)
+    assert (person.others["age"], person.histology) == ("63", "serous")
+
+
+def test_a_dataset_and_its_source_lie_apart(tmp_path):
+    nifti(tmp_path / "in", "p1/dwi", seed=1)
+    for root in (tmp_path / "in/d", tmp_path / "in", tmp_path):
+        with pytest.raises(UserError, match="lie in one another"):
+            ingest(tmp_path / "in", root, cohort="uterine")
+    assert not (tmp_path / "in/d").exists()

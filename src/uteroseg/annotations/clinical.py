@@ -37,11 +37,11 @@ _FREE = _any_of("""
 """)
 _DISEASE = _any_of(
     r"""
-    age alter bmi weight height gewicht grösse groesse size volume diameter length depth thickness dose
+    age âge alter bmi weight height gewicht grösse groesse size volume diameter length depth thickness dose
     gy histo patholog morpho icd diagnos disease krank tumo cancer krebs carcin karzin sarcom sarkom
     neoplas lesion site organ locali lokali location side seite figo stag stadi p?tnm p?[tnm]$ l$ v$ pn$
     r$ grad types?$ typ subtyp differenti invasi infiltr lvsi lymph ln$ nod metast margin parametri
-    extension treat therap behandl chemo radiat radioth radioch brachy surgery operation resecti hyster
+    extension treat trait therap behandl chemo radiat radioth radioch brachy surgery operation resecti hyster
     drug regimen medicati cycle zyklus fraction menopaus parity pregnan births children kinder smok
     rauch diabet symptom bleed hpv receptor rezeptor hormone? er$ pr$ her\d mutat molecul molek genom
     gene$ brca mlh msh pms mmr msi pole p16 p53 pd$ pdl ki$ ki\d ca$ ca\d cea scc psa ldh hcg afp hb$

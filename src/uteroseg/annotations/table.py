@@ -146,7 +146,8 @@ def read_table(path: Path, choice: Choice | None = None) -> Table:
         if one.study in rows:
             raise _defect(path, f"names {one.study} twice, in lines {rows[one.study].line} and {number}")
         rows[one.study] = one
-    notes = [f"Of the table, {', '.join(kept)} is kept: see that it tells nobody."] if kept else []
+    said = [*kept, *(["reader"] if any(row.reader for row in rows.values()) else [])]
+    notes = [f"Of the table, {', '.join(said)} is kept: see that it tells nobody."] if said else []
     notes += [f"The table's column {clinical[name]!r} is not kept: {why}." for name, why in left_out.items()]
     if any(
         cell.strip() for _, cells in lines[1:] for name, cell in zip(header, cells, strict=False) if not name

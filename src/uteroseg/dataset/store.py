@@ -291,6 +291,12 @@ class Dataset:
         """Whether somebody is in it who is recognised by the key beside the dataset."""
         return any(person.has_keyed_source for person in self.participants.values())
 
+    def assign_splits(self, *, test: float, seed: int, stratify: str | None = None) -> int:
+        """Assign patients to train and test; as `uteroseg.dataset.split.assign_splits`."""
+        from uteroseg.dataset.split import assign_splits
+
+        return assign_splits(self, test=test, seed=seed, stratify=stratify)
+
     def add(self, new: NewCase) -> CaseId:
         """Write a case: all of its files, or none that a reader would take for a case.
 

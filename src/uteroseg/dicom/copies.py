@@ -72,8 +72,8 @@ def _changed(series: Series, copies: set[int], notes: Sequence[str], refused: Us
         series,
         files=tuple(series.files[index] for index in keep),
         headers=tuple(series.headers[index] for index in keep),
-        notes=tuple(f"{note}{more}: each image is used once." for note in notes[:1]),
-        refused=refused,
+        notes=(*series.notes, *(f"{note}{more}: each image is used once." for note in notes[:1])),
+        refused=refused or series.refused,
     )
 
 

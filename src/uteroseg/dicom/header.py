@@ -77,6 +77,7 @@ _DECODING = frozenset(
     for keyword in (
         *("SamplesPerPixel", "PhotometricInterpretation", "PlanarConfiguration", "NumberOfFrames", "Rows"),
         *("Columns", "BitsAllocated", "BitsStored", "HighBit", "PixelRepresentation", "PixelData"),
+        *("PixelPaddingValue", "PixelPaddingRangeLimit"),
     )
 )
 _SOP_CLASS = Tag("SOPClassUID")

@@ -7,6 +7,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+import numpy as np
 from pydicom.dataset import Dataset
 from pydicom.pixels.utils import iter_pixels
 from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian
@@ -48,7 +49,7 @@ def rescaled(frames: Iterable[Frame], *, comparable: bool) -> Iterator[tuple[Fra
     for path, wanted in by_file.items():
         for frame in wanted:
             _require_rescale(frame)
-        for frame, stored in _decoded(path, wanted):
+        for frame, stored in _decoded(path, wanted, padded=not comparable):
             yield frame, frame.scaling.apply(_plane(stored, frame), comparable=comparable)
 
 
@@ -64,25 +65,72 @@ def _require_rescale(frame: Frame) -> None:
         )
 
 
-def _decoded(path: Path, wanted: list[Frame]) -> Iterator[tuple[Frame, Array]]:
-    """Decode the planes of a file, of several one at a time: a long series need not fit in memory twice."""
+def _decoded(path: Path, wanted: list[Frame], *, padded: bool) -> Iterator[tuple[Frame, Array]]:
+    """Decode the planes of a file, of several one at a time: a long series need not fit in memory twice.
+
+    Pixels that are declared to be padding stay with ``padded``; they are 0, no signal, otherwise.
+    """
     try:
         dataset = read_image(path)
         if "PixelData" not in dataset:  # pydicom drops compressed pixels whose end is missing
             raise EOFError("they end early or are missing")
         _complete_meta(dataset)
+        _require_plain(path, dataset)
         if int(dataset.get("NumberOfFrames") or 1) > 1:
             indices = [frame.index for frame in wanted]
-            yield from zip(wanted, iter_pixels(dataset, indices=indices), strict=True)
+            for frame, plane in zip(wanted, iter_pixels(dataset, indices=indices), strict=True):
+                yield frame, plane if padded else _without_padding(plane, dataset)
             return
-        plane = dataset.pixel_array
+        plane = dataset.pixel_array if padded else _without_padding(dataset.pixel_array, dataset)
         yield from ((frame, plane) for frame in wanted)
+    except UserError:
+        raise
     except Exception as error:  # decoders of every transfer syntax raise what they like
         raise UserError(
             f"{path}: its pixels cannot be read ({' '.join(str(error).split())}).",
             expected="a whole DICOM image.",
             fix="copy or export the file again.",
         ) from error
+
+
+def _require_plain(path: Path, dataset: Dataset) -> None:
+    """Refuse pixels that are not what they seem: inverted or coloured ones, bits beyond those that count.
+
+    References
+    ----------
+    DICOM PS3.5 8.1.1, Pixel Data Encoding; PS3.3 C.7.6.3, Image Pixel Module.
+    """
+    kind = str(dataset.get("PhotometricInterpretation") or "MONOCHROME2")
+    syntax = dataset.file_meta.TransferSyntaxUID
+    stored, high = int(dataset.BitsStored), int(dataset.get("HighBit", dataset.BitsStored - 1))
+    problem = ""
+    if kind != "MONOCHROME2":
+        problem = f"Photometric Interpretation is {kind}"
+    elif high != stored - 1:
+        problem = f"Bits Stored is {stored} and High Bit {high}"
+    elif dataset.BitsAllocated == 16 and stored < 16 and not syntax.is_compressed:
+        signed = dataset.PixelRepresentation == 1
+        whole = len(dataset.PixelData) // 2 * 2
+        values = np.frombuffer(dataset.PixelData[:whole], "<i2" if syntax.is_little_endian else ">i2")
+        above = values >> (stored - 1 if signed else stored)  # a sign is repeated
+        if not (np.isin(above, (0, -1)).all() if signed else (above == 0).all()):
+            problem = f"its values need more than the {stored} bits that Bits Stored counts"
+    if problem:
+        raise UserError(
+            f"{path}: {problem}.",
+            expected="MONOCHROME2 pixels in the lowest bits, as many as Bits Stored says.",
+            fix="export the file again.",
+        )
+
+
+def _without_padding(plane: Array, dataset: Dataset) -> Array:
+    """Pixels that are declared to be padding as 0: no signal."""
+    value = dataset.get("PixelPaddingValue")
+    if value in (None, ""):
+        return plane
+    low, high = sorted((int(value), int(dataset.get("PixelPaddingRangeLimit") or value)))
+    padding = (plane >= low) & (plane <= high)
+    return np.where(padding, plane.dtype.type(0), plane) if padding.any() else plane
 
 
 def _complete_meta(dataset: Dataset) -> None:

@@ -284,7 +284,31 @@ def _group(found: Sequence[tuple[Path, Found]], skipped: Sequence[SkippedFile]) 
         keywords = ("PatientID", "StudyInstanceUID", "SeriesInstanceUID")
         by_uid[tuple(_text(one.header, keyword) for keyword in keywords)].append((path, one))
     series = [one for files in by_uid.values() for one in _split(files, skipped)]
-    return tuple(sorted((_noted(one, nameless) for one in series), key=series_order))
+    refused = _of_several_patients(by_uid)
+    return tuple(
+        sorted(
+            (replace(_noted(one, nameless), refused=refused.get(one.series_uid)) for one in series),
+            key=series_order,
+        )
+    )
+
+
+def _of_several_patients(
+    by_uid: Mapping[tuple[str, ...], Sequence[tuple[Path, Found]]],
+) -> dict[str, UserError]:
+    """Why series are refused whose images came under several Patient IDs: nobody knows whose they are."""
+    places: dict[tuple[str, str], list[Path]] = defaultdict(list)
+    for (_, study, series), files in by_uid.items():
+        places[study, series].append(files[0][0])
+    return {
+        series: UserError(
+            f"One series has images of {len(paths)} Patient IDs, such as {paths[0]} and {paths[1]}.",
+            expected="one Patient ID in all images of a series.",
+            fix="correct the Patient IDs, or export the series again.",
+        )
+        for (_, series), paths in places.items()
+        if series and len(paths) > 1
+    }
 
 
 def _complete_patients(headers: Sequence[Dataset]) -> set[int]:

@@ -16,7 +16,7 @@ from uteroseg.dicom.virtual import is_virtual
 from uteroseg.errors import UserError, printable
 from uteroseg.files import files_below
 
-_ARCHIVES = (".zip", ".tar", ".tgz", ".7z", ".rar")
+_ARCHIVES = (".zip", ".tar", ".tgz", ".tar.gz", ".dcm.gz", ".7z", ".rar")
 
 
 @dataclass(frozen=True, eq=False)
@@ -134,7 +134,8 @@ def require_studies(scan: Scan, root: Path) -> tuple[FoundStudy, ...]:
     listed = [f"{s.name}: {s.kind.value}, {s.reason}" for s in scan.series]
     unreadable = [f"{file.path}: {file.reason}" for file in scan.skipped]
     found = "; ".join([*listed, *unreadable][:10]) or "no DICOM files"
-    if packed := [file.name for file in files_below(root) if file.suffix.lower() in _ARCHIVES]:
+    names = [file.name for file in files_below(root)]
+    if packed := [name for name in names if name.lower().endswith(_ARCHIVES)]:
         found += f"; archives, which are not looked into: {', '.join(map(printable, packed[:5]))}"
     raise UserError(
         f"{root} holds no diffusion-weighted series ({found}).",

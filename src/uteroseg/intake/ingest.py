@@ -120,6 +120,7 @@ def take_in(
     """
     if link:
         require_outside(link, root)
+    _require_apart(source.folder, root)
     if source.original:
         from uteroseg.intake.original import copy_dataset
 
@@ -159,6 +160,18 @@ def take_in(
         pairs = zip(outcomes, source.studies, strict=True)
         write_linkage(link, [(one.case, found) for one, found in pairs if one.case])
     return outcomes
+
+
+def _require_apart(source: Path | None, root: Path) -> None:
+    """Refuse a dataset in its own source, which would be read again, and a source in a dataset."""
+    if source and source.is_dir():
+        here, there = Path(os.path.realpath(source)), Path(os.path.realpath(root))
+        if here == there or here in there.parents or there in here.parents:
+            raise UserError(
+                f"The dataset {root} and its source {source} lie in one another.",
+                expected="two folders apart: the dataset would be read as a source.",
+                fix="choose another folder for the dataset.",
+            )
 
 
 def _shared_masks(studies: Sequence[Incoming]) -> dict[Path, list[str]]:
@@ -229,6 +242,9 @@ class _Intake:
             if not self._is_of(present, found):
                 self._require_same_images(present, study)
             before = self.dataset.participant(present)
+            if len(self.dataset.cases_of(present.participant)) > 1:
+                kept, differing = _as_known(before, kept)
+                found = replace(found, notes=(*found.notes, *differing))
             self.dataset.update_participant(present.participant, kept)
             if (now := self.dataset.participant(present)) != before:
                 entered = ", ".join(f"{name} {value}" for name, value in kept.items() if name)
@@ -251,6 +267,8 @@ class _Intake:
             if twin := self._with_same_images(known, study):
                 said = f"it has the same images as {twin}: if it was sent twice, remove one of the two"
                 found = replace(found, notes=(*found.notes, said))
+        kept, differing = _as_known(known, kept)
+        found = replace(found, notes=(*found.notes, *differing))
         new = updated(known or participant, kept)
         case = self.dataset.add(
             NewCase(
@@ -403,6 +421,19 @@ class _Intake:
             date=str(self.pseudonyms.shifted(found.date, found.patient) or MISSING),
             one_of_several=found.one_of_several_days,
         )
+
+
+def _as_known(known: Participant | None, kept: Mapping[str, str]) -> tuple[dict[str, str], list[str]]:
+    """What a table tells of a patient of several studies, less what differs: ages and stages change."""
+    told, stays = dict(kept), []
+    for name, text in kept.items() if known else ():
+        assert known is not None
+        try:
+            updated(known, {name: text})
+        except UserError:
+            del told[name]
+            stays.append(f"{name} {text!r} differs from what participants.tsv says, which stays")
+    return told, stays
 
 
 def _require_same_split(found: Incoming, known: Participant) -> None:

@@ -52,7 +52,7 @@ _CALCULATED = re.compile(
 )
 _NO_SIGNAL = re.compile(
     r"(?<![a-z])[ed]?adc|apparent|z-?score|(?<!no)norm|standardi"
-    r"|(?<![a-z])(?:log|ln|exp|ratio|fa|md|mk|ivim|kurtosis)(?![a-z])",
+    r"|(?<![a-z])(?:log|ln|exp|ratio|fa|md|mk|ivim|kurtosis|mask|phase|noise|seg|label|snr)(?![a-z])",
     re.IGNORECASE,
 )
 """Of maps and of images that are no signal any more, whose names tell b-values too: ``ADC_b0-b800``."""

@@ -39,6 +39,8 @@ class Source:
         What is to be said of the whole.
     original : Dataset, optional
         The dataset that was exported to what this is.
+    folder : Path, optional
+        Where it lies, if it is a folder.
     told : callable
         Gives a text that names files of an archive the names that they have in it.
     """
@@ -48,6 +50,7 @@ class Source:
     scan: Scan | None = None
     notes: tuple[str, ...] = ()
     original: Dataset | None = None
+    folder: Path | None = None
     told: Callable[[str], str] = str
 
 
@@ -104,7 +107,9 @@ def open_source(
                 register=register,
             )
             unused = tuple(map(archive.error_told, matches.unused)) if matches else ()
-            yield Source(studies, unused, scan, matches.notes if matches else (), told=archive.told)
+            yield Source(
+                studies, unused, scan, matches.notes if matches else (), folder=path, told=archive.told
+            )
         elif kind == "nifti":
             from uteroseg.annotations.table import Table, read_table
             from uteroseg.intake.nifti import find_nifti
@@ -113,16 +118,16 @@ def open_source(
             found = find_nifti(folder, table.rows, origin=origin, reading=reading)
             masks = [row.mask for row in table.rows if row.mask]
             notes = (*images_left_out(folder, [one.images for one in found], masks), *table.notes)
-            yield Source(found, notes=notes, told=archive.told)
+            yield Source(found, notes=notes, folder=path, told=archive.told)
         else:
             from uteroseg.intake.nnunet import find_nnunet
             from uteroseg.intake.original import original_in
 
             if original := original_in(folder):
-                yield Source(original=original)
+                yield Source(original=original, folder=path)
                 return
             cases = find_nnunet(folder, origin=origin, label=label, form=reading.nifti_form)
-            yield Source(cases, told=archive.told)
+            yield Source(cases, folder=path, told=archive.told)
 
 
 def _packed_folder(folder: Path, name: str) -> Path:
@@ -146,13 +151,19 @@ def kind_of(source: Path) -> Kind:
             expected="images that are not in a dataset yet.",
             fix="use it as it is, or copy the folder and its key.",
         )
-    if (source / "dataset.json").is_file():
-        from uteroseg.intake.nnunet import is_nnunet
+    from uteroseg.intake.nnunet import is_nnunet
 
-        if is_nnunet(source):
-            return "nnunet"
+    if is_nnunet(source):
+        return "nnunet"
     if not source.is_dir():
         return "dicom"
+    raw = sorted(path.parent.name for path in source.glob("*/dataset.json") if is_nnunet(path.parent))
+    if raw:
+        raise UserError(
+            f"{source} holds {len(raw)} raw datasets: {', '.join(raw[:5])}.",
+            expected="one raw dataset of nnU-Net or the Decathlon.",
+            fix="name one of these folders.",
+        )
     if not find_images(source):
         endings = {path.suffix.lower() for path in files_below(source)}
         return "nifti" if endings & IMAGE_ENDINGS and endings <= NO_DICOM else "dicom"

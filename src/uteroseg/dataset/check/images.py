@@ -40,7 +40,7 @@ between neighbours of 13 b-values (two real prostates)."""
 _MAY_RISE = 1.05
 """By how much noise and drift may raise the body's signal from one b-value to the next."""
 _UNUSABLE = ("b-values", "empty-image")
-_BVAL = "correct the .bval file from the scanner's protocol"
+_BVAL = "correct the b-values (.bval file, names of channels) from the scanner's protocol"
 _LOOK = "look at the images in a viewer, and convert them again from the scanner's files"
 _ADC_AGREES = (0.85, 1.18)
 """Median ratio of the scanner's ADC to ours."""
