@@ -48,9 +48,11 @@ def test_a_grid_that_is_nobodys_is_left_to_the_measurement(tmp_path, tiny_cohort
 def scanned(tmp_path):
     """Two patients on one grid, from DICOM, annotated; and a segmentation of each, by case."""
     for name in ("A", "B"):
-        write_series(
-            tmp_path / "in" / name, Recipe(adjust=lambda ds, name=name: setattr(ds, "PatientID", name))
-        )
+
+        def of_patient(ds, name=name):
+            ds.PatientID, ds.PixelData = name, (ds.pixel_array + ord(name)).tobytes()
+
+        write_series(tmp_path / "in" / name, Recipe(adjust=of_patient))
     outcomes = ingest(tmp_path / "in", tmp_path / "d", cohort="uterine")
     dataset = Dataset.open(tmp_path / "d")
     (tmp_path / "p").mkdir()

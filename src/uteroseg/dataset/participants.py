@@ -8,7 +8,6 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 
-from uteroseg.annotations.clinical import may_identify
 from uteroseg.errors import UserError
 from uteroseg.files import write_text
 
@@ -147,6 +146,8 @@ def require_clinical(columns: Iterable[str]) -> None:
                 expected=f"columns of the clinic, or {' and '.join(_ABOUT_A_TUMOUR)}.",
                 fix="leave the column out, or give it another name.",
             )
+        from uteroseg.annotations.clinical import may_identify  # its patterns take 20 ms to compile
+
         if not column or may_identify(column):
             raise UserError(
                 f"The column {column!r} may tell who a patient is, or when they came.",

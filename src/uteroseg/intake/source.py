@@ -21,6 +21,7 @@ from uteroseg.intake.study import Incoming
 if TYPE_CHECKING:
     from uteroseg.dicom.scan import Scan
 
+_NNUNET = "dataset.json"
 Kind = Literal["dicom", "nifti", "nnunet"]
 
 
@@ -151,19 +152,22 @@ def kind_of(source: Path) -> Kind:
             expected="images that are not in a dataset yet.",
             fix="use it as it is, or copy the folder and its key.",
         )
-    from uteroseg.intake.nnunet import is_nnunet
-
-    if is_nnunet(source):
-        return "nnunet"
     if not source.is_dir():
         return "dicom"
-    raw = sorted(path.parent.name for path in source.glob("*/dataset.json") if is_nnunet(path.parent))
-    if raw:
-        raise UserError(
-            f"{source} holds {len(raw)} raw datasets: {', '.join(raw[:5])}.",
-            expected="one raw dataset of nnU-Net or the Decathlon.",
-            fix="name one of these folders.",
-        )
+    if described := [
+        path.parent for path in (source / _NNUNET, *source.glob(f"*/{_NNUNET}")) if path.is_file()
+    ]:
+        from uteroseg.intake.nnunet import is_nnunet  # scipy, which it needs, takes a tenth of a second
+
+        raw = [folder for folder in described if is_nnunet(folder)]
+        if source in raw:
+            return "nnunet"
+        if raw:
+            raise UserError(
+                f"{source} holds {len(raw)} raw datasets: {', '.join(sorted(one.name for one in raw)[:5])}.",
+                expected="one raw dataset of nnU-Net or the Decathlon.",
+                fix="name one of these folders.",
+            )
     if not find_images(source):
         endings = {path.suffix.lower() for path in files_below(source)}
         return "nifti" if endings & IMAGE_ENDINGS and endings <= NO_DICOM else "dicom"
