@@ -163,13 +163,13 @@ def take_in(
 
 
 def _require_apart(source: Path | None, root: Path) -> None:
-    """Refuse a dataset in its own source, which would be read again, and a source in a dataset."""
+    """Refuse a dataset in its own source, which would be read again."""
     if source and source.is_dir():
         here, there = Path(os.path.realpath(source)), Path(os.path.realpath(root))
-        if here == there or here in there.parents or there in here.parents:
+        if here == there or here in there.parents:
             raise UserError(
-                f"The dataset {root} and its source {source} lie in one another.",
-                expected="two folders apart: the dataset would be read as a source.",
+                f"The dataset {root} lies in its source {source}.",
+                expected="a folder of its own: the dataset would be read as a source.",
                 fix="choose another folder for the dataset.",
             )
 
