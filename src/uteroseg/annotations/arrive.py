@@ -10,6 +10,7 @@ import numpy as np
 
 from uteroseg.annotations.belonging import drawn_on, why_not
 from uteroseg.annotations.file import AnnotationFile
+from uteroseg.annotations.regions import OFF_MM
 from uteroseg.annotations.table import Annotation
 from uteroseg.dicom.classify import SeriesKind
 from uteroseg.dicom.scan import Series
@@ -24,7 +25,6 @@ from uteroseg.imaging.study import DwiStudy, Mask
 
 _SOURCE_NAMES = {SeriesKind.DWI: "another DWI series", SeriesKind.OTHER: "another series"}
 _MOST_OUTSIDE = 0.5
-_OFF_MM = 0.1  # as far as what was drawn in a slice may lie off it
 
 
 @dataclass(frozen=True, eq=False)
@@ -126,7 +126,7 @@ def arrive(
         if series is None:
             depths = study.geometry.to_index(points)[:, 0]
             off_mm = np.abs(depths - np.rint(depths).clip(0, study.geometry.shape[0] - 1)).max()
-            lies_there = off_mm * study.geometry.spacing[0] <= _OFF_MM
+            lies_there = off_mm * study.geometry.spacing[0] <= OFF_MM
             how = "it lies in the study's slices" if lies_there else "slices lie as far apart as it says"
             notes.append(f"the images it was drawn on are not at hand: {how}")
             return study.geometry if lies_there else None

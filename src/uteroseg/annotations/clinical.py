@@ -17,6 +17,7 @@ _WHO = """
     jahr geb operator by
 """
 """Words of titles of columns that may tell who a patient is, or when they came."""
+_WHO_WORDS = frozenset(_WHO.split())
 _WHO_PARTS = _any_of("""
     name initials$ surname patient pat_?(?:nr|id|no)
     (?:case|study|subject|person|exam|hosp)_?(?:id|uid|nr|no)$ dossier pseudo identif histori[ac] phone
@@ -97,7 +98,7 @@ def may_identify(title: str) -> bool:
         words = [word for word in words if word not in ("patient", "patients")]
     if any(map(_NUMBERED.search, words)) or any(map(_NUMBER.match, words[1:] if counts else words)):
         return True
-    return not set(_WHO.split()).isdisjoint(words) or any(map(_WHO_PARTS.search, words))
+    return not _WHO_WORDS.isdisjoint(words) or any(map(_WHO_PARTS.search, words))
 
 
 def columns_to_keep(

@@ -11,6 +11,9 @@ from pathlib import Path
 from uteroseg.errors import UserError
 from uteroseg.imaging.geometry import Array, Geometry
 
+OFF_MM = 0.1
+"""As far as what was drawn in a slice may lie off it."""
+
 Colour = tuple[int, int, int]
 GridOf = Callable[[frozenset[str], Array], Geometry | None]
 """Gives the grid of the images that a region was drawn on, from their SOP Instance UIDs (none: those that the

@@ -14,13 +14,12 @@ from contextlib import nullcontext, suppress
 import numpy as np
 from pydicom.dataset import Dataset
 
-from uteroseg.annotations.regions import GridOf, Region, algorithm
+from uteroseg.annotations.regions import OFF_MM, GridOf, Region, algorithm
 from uteroseg.dicom.enhanced import frame_count, functional_group
 from uteroseg.errors import UserError
 from uteroseg.imaging.geometry import SQUARE, Array, Geometry
 from uteroseg.imaging.study import Mask
 
-_OFF_MM = 0.1  # as far as a frame may lie off its slice
 _SAME_PLANE = 1e-3
 _MOST_SLICES = 5000
 
@@ -116,7 +115,7 @@ def _grid(frames: Array, grid_of: GridOf, what: str) -> tuple[Array, Array, Arra
     depths = positions @ normal
     gaps = np.diff(np.sort(depths))
     off = 0.0
-    for step in _steps(frames, normal, gaps[gaps > _OFF_MM], grid_of):
+    for step in _steps(frames, normal, gaps[gaps > OFF_MM], grid_of):
         if (numbers := _numbers(depths, float(step @ normal))) is None:
             continue
         offsets = numbers - numbers.mean()
@@ -124,7 +123,7 @@ def _grid(frames: Array, grid_of: GridOf, what: str) -> tuple[Array, Array, Arra
         for vector in (step, measured):  # what is stated may be rounded
             places = positions.mean(axis=0) + np.outer(offsets, vector)
             apart = np.linalg.norm(positions - places, axis=1).max() + np.linalg.norm(vector - step)
-            if apart <= _OFF_MM:
+            if apart <= OFF_MM:
                 return numbers, places[numbers.argmin()], vector
         off = off or apart
     if off:
@@ -169,7 +168,7 @@ def _are_slices_of(images: Geometry, frames: Array) -> bool:
     """Whether every frame begins where a slice of the images does, with pixels of their size."""
     index = images.to_index(frames[:, :3])
     off = np.abs(index - np.rint(index) * (1, 0, 0)) * images.spacing
-    return bool(off.max() <= _OFF_MM and np.allclose(frames[:, 9:11], images.spacing[1:], atol=_SAME_PLANE))
+    return bool(off.max() <= OFF_MM and np.allclose(frames[:, 9:11], images.spacing[1:], atol=_SAME_PLANE))
 
 
 def _numbers(depths: Array, step: float) -> Array | None:
@@ -177,7 +176,7 @@ def _numbers(depths: Array, step: float) -> Array | None:
     order = np.argsort(depths)
     gaps = np.diff(depths[order], prepend=depths[order[0]])
     steps = np.rint(gaps / step)
-    if np.abs(gaps - steps * step).max() > min(_OFF_MM, step / 4) or steps.sum() > _MOST_SLICES:
+    if np.abs(gaps - steps * step).max() > min(OFF_MM, step / 4) or steps.sum() > _MOST_SLICES:
         return None
     numbers = np.empty(len(depths), int)
     numbers[order] = np.cumsum(steps)

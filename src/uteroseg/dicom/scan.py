@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 import warnings
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -224,11 +224,9 @@ def files_by_study(paths: Sequence[Path]) -> list[list[Path]]:
                 lies_in[patient, study, date].add(frame)
             elif one is not None:
                 damaged[path.parent].append(path)
-    for patient, study, date in [key for key in groups if not key[0]]:
-        others = [key for key in groups if key[0] and key[1:] == (study, date)]
-        if len(others) == 1:  # as `_complete_patients` does
-            groups[others[0]] += groups.pop((patient, study, date))
-            lies_in[others[0]] |= lies_in.pop((patient, study, date))
+    for (study, date), patient in _sole_patients(groups).items():
+        groups[patient, study, date] += groups.pop(("", study, date))
+        lies_in[patient, study, date] |= lies_in.pop(("", study, date))
     together = [[path for key in keys for path in groups[key]] for keys in examinations(lies_in)]
     for files in together:
         for folder in {path.parent for path in files} & damaged.keys():
@@ -319,22 +317,30 @@ def _complete_patients(headers: Sequence[Dataset]) -> set[int]:
     set of int
         Identities of the headers that were completed.
     """
-    without: dict[tuple[str, str], list[Dataset]] = defaultdict(list)
+    if all(_text(header, "PatientID") for header in headers):
+        return set()
+    of_study: dict[_StudyKey, list[Dataset]] = defaultdict(list)
     for header in headers:
-        if not _text(header, "PatientID"):
-            without[_text(header, "StudyInstanceUID"), _text(header, "StudyDate")].append(header)
-    patients: dict[tuple[str, str], set[str]] = defaultdict(set)
-    for header in headers if without else ():
-        patients[_text(header, "StudyInstanceUID"), _text(header, "StudyDate")].add(
-            _text(header, "PatientID")
-        )
+        patient, study, date = (_text(header, keyword) for keyword in _EXAMINATION[:3])
+        of_study[patient, study, date].append(header)
     completed: set[int] = set()
-    for study, lacking in without.items():
-        if study[0] and len(known := patients[study] - {""}) == 1:
-            for header in lacking:
-                (header.PatientID,) = known
-            completed.update(map(id, lacking))
+    for (study, date), patient in _sole_patients(of_study).items():
+        for header in of_study["", study, date]:
+            header.PatientID = patient
+            completed.add(id(header))
     return completed
+
+
+def _sole_patients(keys: Iterable[_StudyKey]) -> dict[tuple[str, str], str]:
+    """The one Patient ID of each study and date of which other images have none."""
+    patients: dict[tuple[str, str], set[str]] = defaultdict(set)
+    for patient, study, date in keys:
+        patients[study, date].add(patient)
+    return {
+        key: next(iter(known - {""}))
+        for key, known in patients.items()
+        if key[0] and "" in known and len(known) == 2
+    }
 
 
 def _noted(series: Series, nameless: Collection[int]) -> Series:

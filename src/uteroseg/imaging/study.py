@@ -175,7 +175,9 @@ class Mask:
     @property
     def volume_ml(self) -> float:
         """Its volume."""
-        return float(np.count_nonzero(self.data)) * self.geometry.voxel_volume_mm3 / 1000
+        from uteroseg.imaging.measure import volume_ml  # which imports this
+
+        return volume_ml(self)
 
     def to_sitk(self) -> Any:
         """A SimpleITK image of 0 and 1."""

@@ -17,9 +17,8 @@ from uteroseg.dataset.store import Dataset
 from uteroseg.dataset.study_files import bval_of
 from uteroseg.dicom.choices import Reading
 from uteroseg.errors import UserError
-from uteroseg.files import files_below
 from uteroseg.imaging.study import DwiStudy
-from uteroseg.intake.images import NO_DICOM, ImageStudy, find_images, load_images, study_at
+from uteroseg.intake.images import ImageStudy, find_images, holds_only_images, load_images, study_at
 
 if TYPE_CHECKING:
     from uteroseg.dicom.studies import FoundStudy
@@ -166,7 +165,7 @@ def find_inputs(path: Path, reading: Reading | None = None, *, shown: Path | Non
             for case in dataset.cases()
         ]
     images = find_images(path)
-    if images and all(file.suffix.lower() in NO_DICOM for file in files_below(path)):
+    if images and holds_only_images(path):
         return _image_inputs(images, path, shown, reading)
     try:
         found = _dicom_inputs(path, shown, reading)

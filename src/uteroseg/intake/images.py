@@ -37,8 +37,8 @@ _BVAL = re.compile(rf"(.+)\.({'|'.join(BVAL_ENDINGS)})", re.IGNORECASE)
 _PART = re.compile(r"(?:(.+)_)?(adc|hbv|dwi|t2w)", re.IGNORECASE)
 _HIGH = ("hbv", "dwi")
 """What an image of high b is called, the surer name first."""
-IMAGE_ENDINGS = {".nii", ".gz", ".mha", ".mhd", ".nrrd", ".nhdr"}
-NO_DICOM = IMAGE_ENDINGS | {
+_IMAGE_ENDINGS = {".nii", ".gz", ".mha", ".mhd", ".nrrd", ".nhdr"}
+_NO_DICOM = _IMAGE_ENDINGS | {
     *(".raw", ".zraw", ".bval", ".bvals", ".bvec", ".bvecs", ".json", ".csv", ".tsv", ".txt", ".md"),
     *(".png", ".jpg", ".pdf", ".xlsx"),
 }
@@ -107,6 +107,17 @@ def find_images(source: Path) -> list[ImageStudy]:
     for one in sorted(found, key=lambda one: one.image.is_symlink()):
         kept.setdefault(os.path.realpath(one.image), one)
     return sorted(kept.values(), key=lambda one: one.image.with_name(f"{_stem(one.image)}.bval"))
+
+
+def holds_only_images(folder: Path) -> bool:
+    """Whether a folder holds image files, and nothing that a scanner file could be."""
+    found = False
+    for path in files_below(folder):
+        ending = path.suffix.lower()
+        if ending not in _NO_DICOM:
+            return False
+        found = found or ending in _IMAGE_ENDINGS
+    return found
 
 
 def images_left_out(source: Path, studies: Sequence[ImageStudy], masks: Sequence[Path]) -> list[str]:

@@ -233,14 +233,15 @@ class _Intake:
         study.fit()  # refuses what no command could use
         arrived = found.arrived(study)
         refuse_errors(study_problems(study))
-        self._refuse_anothers(found, study)
+        content = content_of(study)
+        self._refuse_anothers(found, content)
         if arrived:
             refuse_errors(mask_problems(arrived.mask, study))
         kept = annotation.clinical if annotation else {}
-        identifier = found.identifier or content_of(study)
+        identifier = found.identifier or content
         if present := self._known(identifier):
             if not self._is_of(present, found):
-                self._require_same_images(present, study)
+                self._require_same_images(present, content)
             before = self.dataset.participant(present)
             if len(self.dataset.cases_of(present.participant)) > 1:
                 kept, differing = _as_known(before, kept)
@@ -264,7 +265,7 @@ class _Intake:
         known = self.dataset.find_participant(participant.source_key)
         if known:
             _require_same_split(found, known)
-            if twin := self._with_same_images(known, study):
+            if twin := self._with_same_images(known, study.geometry.shape, content):
                 said = f"it has the same images as {twin}: if it was sent twice, remove one of the two"
                 found = replace(found, notes=(*found.notes, said))
         kept, differing = _as_known(known, kept)
@@ -284,7 +285,7 @@ class _Intake:
             )
         )
         if not self.write:
-            self.unwritten[case] = content_of(study)
+            self.unwritten[case] = content
         self.dataset.update_participant(case.participant, kept)
         outcome = self._outcome(
             found, "added", case, study, arrived, *(f"no T2 of {what}" for what in passed_over)
@@ -364,18 +365,20 @@ class _Intake:
         person = self.dataset.participant(case)
         return not person.has_keyed_source or person.source_key == self.pseudonyms.of(found.patient)
 
-    def _with_same_images(self, known: Participant, study: DwiStudy) -> CaseId | None:
+    def _with_same_images(
+        self, known: Participant, shape: tuple[int, int, int], content: str
+    ) -> CaseId | None:
         """The case of a patient that has this study's images under other identifiers."""
         own = self.dataset.cases_of(known.participant_id)
-        alike = [one for one in own if self.dataset.grid(one).shape == study.geometry.shape]
-        return next((one for one in alike if self._content(one) == content_of(study)), None)
+        alike = [one for one in own if self.dataset.grid(one).shape == shape]
+        return next((one for one in alike if self._content(one) == content), None)
 
     def _content(self, case: CaseId) -> str:
         return self.unwritten.get(case) or content_of(self.dataset.load_study(case))
 
-    def _require_same_images(self, case: CaseId, study: DwiStudy) -> None:
+    def _require_same_images(self, case: CaseId, content: str) -> None:
         """Refuse a study that bears the identifiers of another patient's images, but not the images."""
-        if self._content(case) != content_of(study):
+        if self._content(case) != content:
             raise UserError(
                 f"its series have the UIDs of {case}, which is another patient with other images.",
                 expected="Series Instance UIDs that no other patient's series have.",
@@ -392,9 +395,9 @@ class _Intake:
                 fix="remove these patients from the dataset, then ingest again.",
             )
 
-    def _refuse_anothers(self, found: Incoming, study: DwiStudy) -> None:
+    def _refuse_anothers(self, found: Incoming, content: str) -> None:
         """Refuse images that came as another patient's before: they are of one of the two at most."""
-        patient, name = self.seen.setdefault(content_of(study), (found.patient, found.name))
+        patient, name = self.seen.setdefault(content, (found.patient, found.name))
         if patient != found.patient:
             raise UserError(
                 f"it has the same images as {name}, which is of another patient.",
@@ -425,9 +428,10 @@ class _Intake:
 
 def _as_known(known: Participant | None, kept: Mapping[str, str]) -> tuple[dict[str, str], list[str]]:
     """What a table tells of a patient of several studies, less what differs: ages and stages change."""
-    told, stays = dict(kept), []
-    for name, text in kept.items() if known else ():
-        assert known is not None
+    told, stays = dict(kept), list[str]()
+    if known is None:
+        return told, stays
+    for name, text in kept.items():
         try:
             updated(known, {name: text})
         except UserError:

@@ -15,7 +15,7 @@ from uteroseg.dicom.archive import unpacked
 from uteroseg.dicom.choices import Reading
 from uteroseg.errors import UserError
 from uteroseg.files import files_below
-from uteroseg.intake.images import IMAGE_ENDINGS, NO_DICOM, find_images, images_left_out
+from uteroseg.intake.images import find_images, holds_only_images, images_left_out
 from uteroseg.intake.study import Incoming
 
 if TYPE_CHECKING:
@@ -169,8 +169,7 @@ def kind_of(source: Path) -> Kind:
                 fix="name one of these folders.",
             )
     if not find_images(source):
-        endings = {path.suffix.lower() for path in files_below(source)}
-        return "nifti" if endings & IMAGE_ENDINGS and endings <= NO_DICOM else "dicom"
+        return "nifti" if holds_only_images(source) else "dicom"
     if any(path.suffix.lower() == ".dcm" for path in files_below(source)):
         raise UserError(
             f"{source} holds both scanner files (.dcm) and images of other programs.",
