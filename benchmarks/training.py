@@ -73,7 +73,7 @@ def _efficiency(dataset, runs, root):
     from uteroseg.network.layers import expand_groups
     from uteroseg.training.data import load_training_data
     from uteroseg.training.fit import dice_cross_entropy, fit, make_fabric
-    from uteroseg.training.recipe import Recipe
+    from uteroseg.model.recipe import Recipe
 
     spec, recipe = ModelSpec(encoder=default_encoder()), Recipe(steps=STEPS, batch_size=16)
     cases = dataset.annotated_cases("cervical", "train")
@@ -137,7 +137,7 @@ def _adaptation(dataset, patients, root):
     """Seconds and DSC of an adaptation with the default recipe, and of one four times as long."""
     from uteroseg.experiment.evaluate import evaluate_run
     from uteroseg.model.spec import ModelSpec
-    from uteroseg.training.strategy import strategy_named
+    from uteroseg.model.strategy import strategy_named
     from uteroseg.training.train import ADAPT, TRAIN, adapt, train
 
     train(
@@ -184,7 +184,7 @@ def _train_on_copies(root, number):
     from uteroseg.network.layers import expand_groups
     from uteroseg.training.data import load_training_data
     from uteroseg.training.fit import fit, make_fabric
-    from uteroseg.training.recipe import Recipe
+    from uteroseg.model.recipe import Recipe
 
     dataset, spec = Dataset.open(root), ModelSpec()
     cases = dataset.annotated_cases("cervical", "train")

@@ -50,7 +50,7 @@ def tiny_cohorts(tmp_path_factory: pytest.TempPathFactory):
 def tiny_model(tiny_cohorts, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A model trained for seconds on the tiny cervical cohort."""
     from uteroseg.model.spec import ModelSpec
-    from uteroseg.training.recipe import Recipe
+    from uteroseg.model.recipe import Recipe
     from uteroseg.training.train import train
 
     folder = tmp_path_factory.mktemp("models") / "tiny"

@@ -18,7 +18,7 @@ from uteroseg.network.layers import expand_groups
 from uteroseg.network.save import save_model
 from uteroseg.training.data import load_training_data
 from uteroseg.training.fit import fit, make_fabric
-from uteroseg.training.recipe import Recipe
+from uteroseg.model.recipe import Recipe
 from uteroseg.training.train import TRAIN
 from uteroseg.training.validation import Validation
 

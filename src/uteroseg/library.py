@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from uteroseg.imaging.nifti import Form
     from uteroseg.model.spec import ModelCard
     from uteroseg.phantom.cohort import Simulated
-    from uteroseg.training.recipe import Recipe
+    from uteroseg.model.recipe import Recipe
 
 OnProgress = Callable[[str, int, int, str], None]
 """Told what is being done, how much of it is done, how much there is, and a note."""
@@ -273,7 +273,7 @@ def adapt(
         As `train`; also if the strategy is unknown, or needs source cases and there are none.
     """
     from uteroseg.training import train as training
-    from uteroseg.training.strategy import strategy_named
+    from uteroseg.model.strategy import strategy_named
 
     if source_dataset and not source_cohort:
         raise UserError(

@@ -5,7 +5,7 @@ import pytest
 
 from tests.experiment.small import config
 from uteroseg.experiment.config import save_config
-from uteroseg.training.strategy import STRATEGIES, Strategy
+from uteroseg.model.strategy import STRATEGIES, Strategy
 
 
 @pytest.fixture

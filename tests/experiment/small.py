@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from uteroseg.experiment.config import ExperimentConfig
-from uteroseg.training.strategy import STRATEGIES
+from uteroseg.model.strategy import STRATEGIES
 
 
 def config(root: Path, **changes) -> ExperimentConfig:

@@ -6,7 +6,7 @@ from tests.experiment.small import config
 from uteroseg.errors import UserError
 from uteroseg.experiment.config import load_config
 from uteroseg.experiment.plan import make_plan, refuse_others, resolve_sizes
-from uteroseg.training.strategy import STRATEGIES, Strategy
+from uteroseg.model.strategy import STRATEGIES, Strategy
 
 DATA = {"source": "a", "target": "b"}
 

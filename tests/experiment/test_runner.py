@@ -13,7 +13,7 @@ from uteroseg.experiment.tasks import Failure
 from uteroseg.experiment.worker import Performer
 from uteroseg.results.experiment import read_experiment
 from uteroseg.results.runs import read_run
-from uteroseg.training.strategy import STRATEGIES, Strategy
+from uteroseg.model.strategy import STRATEGIES, Strategy
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from uteroseg.network.deeplab import build_network
 from uteroseg.training import fit as module
 from uteroseg.training.data import load_training_data
 from uteroseg.training.fit import CHECKPOINT, fit, make_fabric
-from uteroseg.training.recipe import Recipe
+from uteroseg.model.recipe import Recipe
 
 SPEC = ModelSpec(spacing_mm=4.0, matrix=(48, 48))
 RECIPE = Recipe(steps=4, batch_size=4, checks=4)

@@ -14,7 +14,7 @@ from pathlib import Path
 from uteroseg.dataset.store import Dataset
 from uteroseg.model.spec import ModelSpec
 from uteroseg.training import fit
-from uteroseg.training.recipe import Recipe
+from uteroseg.model.recipe import Recipe
 from uteroseg.training.train import train
 
 fit.SECONDS_BETWEEN_CHECKPOINTS = 0.0

@@ -12,8 +12,8 @@ from uteroseg.errors import UserError
 from uteroseg.model.spec import ModelSpec
 from uteroseg.network.deeplab import build_network
 from uteroseg.network.layers import expand_groups, layer_groups
-from uteroseg.training.recipe import Recipe
-from uteroseg.training.strategy import STRATEGIES, strategy_named
+from uteroseg.model.recipe import Recipe
+from uteroseg.model.strategy import STRATEGIES, strategy_named
 from uteroseg.training.train import adapt, train
 
 SPEC = ModelSpec(spacing_mm=4.0, matrix=(48, 48))

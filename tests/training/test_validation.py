@@ -8,7 +8,7 @@ from uteroseg.dataset.store import Dataset
 from uteroseg.inference.batch import predict_all
 from uteroseg.model.spec import ModelSpec
 from uteroseg.training.cases import MIN_PATIENTS, choose_cases, hold_out
-from uteroseg.training.recipe import Recipe
+from uteroseg.model.recipe import Recipe
 from uteroseg.training.train import train
 from uteroseg.training.validation import Validation
 

@@ -76,7 +76,7 @@ def _learn(output: Path, seed: int, update: OnProgress) -> dict[int, Path]:
 def _config(seed: int) -> ExperimentConfig:
     """The demo as an experiment."""
     from uteroseg.experiment.config import Budget, CohortConfig, ExperimentConfig, Simulate
-    from uteroseg.training.strategy import strategy_named
+    from uteroseg.model.strategy import strategy_named
 
     source, target = (
         CohortConfig(cohort=cohort, simulate=Simulate(train=train, test=test, seed=seed))

@@ -26,8 +26,8 @@ from uteroseg.files import write_text
 from uteroseg.model.spec import ModelSpec
 from uteroseg.phantom.acquisition import DEFAULT, Acquisition
 from uteroseg.phantom.presets import acquisition_named
-from uteroseg.training.recipe import Recipe
-from uteroseg.training.strategy import Strategy, strategy_named
+from uteroseg.model.recipe import Recipe
+from uteroseg.model.strategy import Strategy, strategy_named
 
 FILE_NAME = "experiment.yaml"
 _SHIPPED = Path(__file__).with_name("configs")

@@ -16,7 +16,7 @@ from uteroseg.experiment.cohorts import Role
 from uteroseg.experiment.config import SOURCE, ExperimentConfig
 from uteroseg.results import cases as table
 from uteroseg.results import runs
-from uteroseg.training.strategy import Strategy
+from uteroseg.model.strategy import Strategy
 
 RECIPE_VERSION = 3
 """Raised by hand when training changes, so that runs made before are made again."""

@@ -20,7 +20,7 @@ from uteroseg.model.spec import ModelSpec
 from uteroseg.network.layers import train_only
 from uteroseg.training.augment import augment
 from uteroseg.training.data import TrainingData
-from uteroseg.training.recipe import Recipe
+from uteroseg.model.recipe import Recipe
 from uteroseg.training.state import TrainingState
 
 _SMOOTH = 1.0

@@ -25,8 +25,8 @@ from uteroseg.network.save import save_model
 from uteroseg.training.data import TrainingData, load_training_data
 from uteroseg.training.fit import CHECKPOINT, Fitted, OnProgress, fit, make_fabric
 from uteroseg.training.interpolate import best_interpolation
-from uteroseg.training.recipe import Recipe
-from uteroseg.training.strategy import Strategy
+from uteroseg.model.recipe import Recipe
+from uteroseg.model.strategy import Strategy
 from uteroseg.training.validation import Validation
 
 _SOFTWARE = ("torch", "segmentation-models-pytorch", "timm", "numpy")

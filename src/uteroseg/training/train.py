@@ -15,8 +15,8 @@ from uteroseg.network.save import load_network
 from uteroseg.training.cases import choose_cases, hold_out
 from uteroseg.training.fit import OnProgress
 from uteroseg.training.job import Job, Share, Start
-from uteroseg.training.recipe import Recipe
-from uteroseg.training.strategy import STRATEGIES, Strategy
+from uteroseg.model.recipe import Recipe
+from uteroseg.model.strategy import STRATEGIES, Strategy
 
 TRAIN = Recipe(steps=800, batch_size=8, learning_rate=4e-3)
 ADAPT = Recipe(steps=120, learning_rate=1e-3)

@@ -1,7 +1,7 @@
 import pytest
 
 from uteroseg.errors import UserError
-from uteroseg.training.strategy import STRATEGIES, strategy_named
+from uteroseg.model.strategy import STRATEGIES, strategy_named
 
 LAYERS = ["all", "encoder-early", "encoder", "decoder", "head", "norm"]
 NAMES = ["source", "scratch", "joint", *LAYERS, "replay", "interpolate", "default"]
