@@ -32,9 +32,9 @@ def main() -> int:
     chosen = parser.parse_args()
 
     from uteroseg.experiment.config import load_config
+    from uteroseg.experiment.records import read_experiment
     from uteroseg.experiment.runner import run_experiment
-    from uteroseg.results.experiment import read_experiment
-    from uteroseg.results.summary import per_patient
+    from uteroseg.experiment.summary import per_patient
 
     config = load_config(chosen.config)
     outcome = run_experiment(

@@ -68,12 +68,12 @@ def _efficiency(dataset, runs, root):
     """Slices per second of the real loop and of the bare network, in turn."""
     import torch
 
+    from uteroseg.model.recipe import Recipe
     from uteroseg.model.spec import ModelSpec
     from uteroseg.network.deeplab import build_network, default_encoder
     from uteroseg.network.layers import expand_groups
     from uteroseg.training.data import load_training_data
     from uteroseg.training.fit import dice_cross_entropy, fit, make_fabric
-    from uteroseg.model.recipe import Recipe
 
     spec, recipe = ModelSpec(encoder=default_encoder()), Recipe(steps=STEPS, batch_size=16)
     cases = dataset.annotated_cases("cervical", "train")
@@ -179,12 +179,12 @@ def _train_on_copies(root, number):
     from resource import RUSAGE_SELF, getrusage
 
     from uteroseg.dataset.store import Dataset
+    from uteroseg.model.recipe import Recipe
     from uteroseg.model.spec import ModelSpec
     from uteroseg.network.deeplab import build_network
     from uteroseg.network.layers import expand_groups
     from uteroseg.training.data import load_training_data
     from uteroseg.training.fit import fit, make_fabric
-    from uteroseg.model.recipe import Recipe
 
     dataset, spec = Dataset.open(root), ModelSpec()
     cases = dataset.annotated_cases("cervical", "train")

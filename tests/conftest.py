@@ -49,8 +49,8 @@ def tiny_cohorts(tmp_path_factory: pytest.TempPathFactory):
 @pytest.fixture(scope="session")
 def tiny_model(tiny_cohorts, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A model trained for seconds on the tiny cervical cohort."""
-    from uteroseg.model.spec import ModelSpec
     from uteroseg.model.recipe import Recipe
+    from uteroseg.model.spec import ModelSpec
     from uteroseg.training.train import train
 
     folder = tmp_path_factory.mktemp("models") / "tiny"

@@ -12,13 +12,13 @@ from _common import training_record
 
 from uteroseg.dataset.layout import CaseId
 from uteroseg.dataset.store import Dataset
+from uteroseg.model.recipe import Recipe
 from uteroseg.model.spec import ModelSpec
 from uteroseg.network.deeplab import build_network
 from uteroseg.network.layers import expand_groups
 from uteroseg.network.save import save_model
 from uteroseg.training.data import load_training_data
 from uteroseg.training.fit import fit, make_fabric
-from uteroseg.model.recipe import Recipe
 from uteroseg.training.train import TRAIN
 from uteroseg.training.validation import Validation
 

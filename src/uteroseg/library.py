@@ -20,9 +20,9 @@ if TYPE_CHECKING:
     from uteroseg.dicom.studies import FoundStudy
     from uteroseg.evaluation.assess import Assessment
     from uteroseg.imaging.nifti import Form
+    from uteroseg.model.recipe import Recipe
     from uteroseg.model.spec import ModelCard
     from uteroseg.phantom.cohort import Simulated
-    from uteroseg.model.recipe import Recipe
 
 OnProgress = Callable[[str, int, int, str], None]
 """Told what is being done, how much of it is done, how much there is, and a note."""
@@ -272,8 +272,8 @@ def adapt(
     UserError
         As `train`; also if the strategy is unknown, or needs source cases and there are none.
     """
-    from uteroseg.training import train as training
     from uteroseg.model.strategy import strategy_named
+    from uteroseg.training import train as training
 
     if source_dataset and not source_cohort:
         raise UserError(
@@ -351,7 +351,7 @@ def evaluate(
         on_case=lambda done, total: on_progress("cases", done, total, ""),
     )
     if output:
-        from uteroseg.report.evaluation import write_evaluation  # matplotlib
+        from uteroseg.evaluation.report import write_evaluation  # matplotlib
 
         with staged_folder(Path(output)) as stage:
             write_evaluation(stage, store, found.rows, found.summary, partial(own_mask, store, masks))

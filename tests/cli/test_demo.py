@@ -10,8 +10,8 @@ from pathlib import Path
 import highdicom
 import pytest
 
-from uteroseg.results.experiment import read_experiment
-from uteroseg.results.summary import summarise
+from uteroseg.experiment.records import read_experiment
+from uteroseg.experiment.summary import summarise
 
 
 def command(*arguments, timeout):

@@ -8,11 +8,10 @@ import pytest
 from tests.experiment.small import config
 from uteroseg.errors import UserError
 from uteroseg.experiment import runner
+from uteroseg.experiment.records import read_experiment, read_run
 from uteroseg.experiment.runner import run_experiment
 from uteroseg.experiment.tasks import Failure
 from uteroseg.experiment.worker import Performer
-from uteroseg.results.experiment import read_experiment
-from uteroseg.results.runs import read_run
 from uteroseg.model.strategy import STRATEGIES, Strategy
 
 

@@ -6,10 +6,10 @@ import pytest
 from uteroseg.dataset.split import assign_splits
 from uteroseg.dataset.store import Dataset
 from uteroseg.experiment.evaluate import evaluate_run
+from uteroseg.model.recipe import Recipe
 from uteroseg.model.spec import ModelSpec
 from uteroseg.phantom.acquisition import Acquisition
 from uteroseg.phantom.cohort import simulate_cohort
-from uteroseg.model.recipe import Recipe
 from uteroseg.training.train import train
 
 COARSE = Acquisition(name="coarse", matrix=(80, 80), spacing_mm=3.2, slices=18, slice_mm=6)

@@ -6,8 +6,8 @@ from dataclasses import replace
 import pytest
 
 from tests import tiny
+from tests.experiment.report.experiments import write_experiment
 from tests.model.test_spec import VERSION_1
-from tests.report.experiments import write_experiment
 from uteroseg.dataset.store import Dataset
 from uteroseg.errors import UserError
 from uteroseg.inference.folders import what_is

@@ -5,12 +5,12 @@ import torch
 
 from tests import tiny
 from uteroseg.errors import UserError
+from uteroseg.model.recipe import Recipe
 from uteroseg.model.spec import ModelSpec
 from uteroseg.network.deeplab import build_network
 from uteroseg.training import fit as module
 from uteroseg.training.data import load_training_data
 from uteroseg.training.fit import CHECKPOINT, fit, make_fabric
-from uteroseg.model.recipe import Recipe
 
 SPEC = ModelSpec(spacing_mm=4.0, matrix=(48, 48))
 RECIPE = Recipe(steps=4, batch_size=4, checks=4)

@@ -9,11 +9,11 @@ from tests import tiny
 from tests.grids import grid
 from uteroseg.dataset.store import Dataset
 from uteroseg.errors import UserError
+from uteroseg.model.recipe import Recipe
 from uteroseg.model.spec import ModelSpec
+from uteroseg.model.strategy import STRATEGIES, strategy_named
 from uteroseg.network.deeplab import build_network
 from uteroseg.network.layers import expand_groups, layer_groups
-from uteroseg.model.recipe import Recipe
-from uteroseg.model.strategy import STRATEGIES, strategy_named
 from uteroseg.training.train import adapt, train
 
 SPEC = ModelSpec(spacing_mm=4.0, matrix=(48, 48))

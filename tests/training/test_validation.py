@@ -6,9 +6,9 @@ import torch
 from tests import tiny
 from uteroseg.dataset.store import Dataset
 from uteroseg.inference.batch import predict_all
+from uteroseg.model.recipe import Recipe
 from uteroseg.model.spec import ModelSpec
 from uteroseg.training.cases import MIN_PATIENTS, choose_cases, hold_out
-from uteroseg.model.recipe import Recipe
 from uteroseg.training.train import train
 from uteroseg.training.validation import Validation
 

@@ -36,13 +36,13 @@ def demo(
     seed: Annotated[int, typer.Option(help="The same seed gives the same patients and models.")] = 1,
 ) -> None:
     """Go the whole way on virtual patients: simulate, train, adapt, evaluate, report, predict."""
-    import uteroseg.report.page  # before training: is everything installed that the last step needs?
+    import uteroseg.experiment.report.page  # before training: is all installed that the last step needs?
 
     started = time.monotonic()
     with progress() as update:
         models = _learn(output, seed, update)
         with _step("Report", output / "report.html"):
-            report = uteroseg.report.page.write_report(output)
+            report = uteroseg.experiment.report.page.write_report(output)
         finding = _predict(output, models[max(TARGET_CASES)], seed, update)
     minutes, seconds = divmod(round(time.monotonic() - started), 60)
     typer.echo(f"\nReport: {report.resolve()}\n")
@@ -127,8 +127,8 @@ def _predict(output: Path, model: Path, seed: int, update: OnProgress) -> str:
 
 def _summary(output: Path) -> str:
     """One line on what the curve shows."""
-    from uteroseg.results.experiment import read_experiment
-    from uteroseg.results.summary import summarise
+    from uteroseg.experiment.records import read_experiment
+    from uteroseg.experiment.summary import summarise
 
     table = summarise(read_experiment(output).cases)
     pooled = table[table["test_set"] == "pooled"].sort_values("target_cases")

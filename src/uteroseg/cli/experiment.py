@@ -31,11 +31,10 @@ def experiment(
     json: Json = False,
 ) -> None:
     """Train and evaluate every model of an experiment, and report."""
-    import uteroseg.report.page  # before training: is everything installed that the last step needs?
-    from uteroseg.experiment.archive import require_name, write_archive
+    import uteroseg.experiment.report.page  # before training: is all installed that the last step needs?
     from uteroseg.experiment.config import load_config
+    from uteroseg.experiment.records import read_experiment, require_name, write_archive, write_results
     from uteroseg.experiment.runner import run_experiment
-    from uteroseg.results.experiment import read_experiment, write_results
 
     if archive:
         require_name(archive)
@@ -54,7 +53,7 @@ def experiment(
     report = table = None
     if finished:
         table = write_results(read_experiment(output))
-        report = uteroseg.report.page.write_report(output)
+        report = uteroseg.experiment.report.page.write_report(output)
     if archive:
         write_archive(output, archive)
     values = {

@@ -70,7 +70,7 @@ def report(
     json: Json = False,
 ) -> None:
     """Write an experiment's report again."""
-    from uteroseg.report.page import write_report
+    from uteroseg.experiment.report.page import write_report
 
     path = write_report(directory)
     print_result({"report": str(path)}, str(path), as_json=json)

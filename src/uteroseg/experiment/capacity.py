@@ -13,7 +13,7 @@ from pathlib import Path
 from uteroseg.experiment.cohorts import Cohort, Role
 from uteroseg.experiment.config import ExperimentConfig
 from uteroseg.experiment.plan import PlannedRun
-from uteroseg.results.runs import RunRecord
+from uteroseg.experiment.records import RunRecord
 
 _PROCESS_BYTES = 1e9
 _BYTES_PER_PIXEL = 3000

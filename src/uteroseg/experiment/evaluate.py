@@ -12,6 +12,7 @@ from uteroseg.dataset.layout import CaseId
 from uteroseg.dataset.store import Dataset
 from uteroseg.errors import UserError
 from uteroseg.evaluation.cases import Place, measure_cases, worst_median_best
+from uteroseg.experiment.records import Overlay
 from uteroseg.imaging.nifti import read_mask, write_mask
 from uteroseg.imaging.overlay import overlay
 from uteroseg.imaging.study import Mask
@@ -21,7 +22,6 @@ from uteroseg.model.prediction import segment
 from uteroseg.model.prepare import PreparedStudy
 from uteroseg.network.forward import NetworkForward
 from uteroseg.network.save import load_network
-from uteroseg.results.runs import Overlay
 from uteroseg.training.cache import prepare_case
 
 

@@ -14,8 +14,7 @@ from pydantic import BaseModel, ConfigDict
 from uteroseg.errors import UserError
 from uteroseg.experiment.cohorts import Role
 from uteroseg.experiment.config import SOURCE, ExperimentConfig
-from uteroseg.results import cases as table
-from uteroseg.results import runs
+from uteroseg.experiment.records import RUN_FILE, finished_folders, is_finished, read_run, run_folder
 from uteroseg.model.strategy import Strategy
 
 RECIPE_VERSION = 3
@@ -72,21 +71,6 @@ class PlannedRun(BaseModel):
     def is_finished(self, directory: Path) -> bool:
         """Whether its record and its table are there."""
         return is_finished(self.folder(directory))
-
-
-def run_folder(directory: Path, run: str) -> Path:
-    """Where a run lies in an experiment's folder."""
-    return directory / "runs" / run
-
-
-def is_finished(folder: Path) -> bool:
-    """Whether a run's record and its table are there."""
-    return (folder / runs.FILE_NAME).is_file() and (folder / table.FILE_NAME).is_file()
-
-
-def finished_folders(directory: Path) -> list[Path]:
-    """The folders of an experiment's finished runs, planned or not."""
-    return [folder for folder in sorted(directory.glob("runs/*")) if is_finished(folder)]
 
 
 def resolve_sizes(config: ExperimentConfig, patients: int) -> tuple[int, ...]:
@@ -184,7 +168,7 @@ def refuse_others(plan: tuple[PlannedRun, ...], directory: Path) -> None:
     for folder in finished_folders(directory):
         if folder.name in own:
             continue
-        record = runs.read_run(folder / runs.FILE_NAME)
+        record = read_run(folder / RUN_FILE)
         cell = (record.strategy, record.target_cases, record.seed)
         like = [p for p in plan if (p.strategy_name, p.target_cases, p.seed) == cell]
         settings = like[0].settings if like else {}

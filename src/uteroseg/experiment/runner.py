@@ -15,11 +15,11 @@ from uteroseg.errors import UserError
 from uteroseg.experiment.capacity import Pace, default_workers, has_gpu, machine
 from uteroseg.experiment.children import Child, InProcess, Maker
 from uteroseg.experiment.cohorts import OnProgress, check_cohorts, make_cohorts, open_cohorts
-from uteroseg.experiment.config import FILE_NAME, ExperimentConfig, differences, load_config, save_config
-from uteroseg.experiment.plan import PlannedRun, finished_folders, make_plan, refuse_others, resolve_sizes
+from uteroseg.experiment.config import CONFIG_FILE, ExperimentConfig, differences, load_config, save_config
+from uteroseg.experiment.plan import PlannedRun, make_plan, refuse_others, resolve_sizes
+from uteroseg.experiment.records import RUN_FILE, finished_folders, read_run
 from uteroseg.experiment.tasks import Failure, Task, drop_model, is_model
 from uteroseg.files import write_text
-from uteroseg.results import runs
 
 ERROR_NAME = "error.json"
 
@@ -91,7 +91,7 @@ def run_experiment(
     fingerprints = check_cohorts(config, cohorts)
     planned = make_plan(config, patients=cohorts["target"].patients, fingerprints=fingerprints)
     refuse_others(planned, directory)
-    save_config(config, directory / FILE_NAME)
+    save_config(config, directory / CONFIG_FILE)
     workers = 1 if has_gpu() else workers or default_workers(config, cohorts)
     return _Grid(config, directory, planned, deadline, on_progress, on_run).run(workers)
 
@@ -114,7 +114,7 @@ class _Grid:
         self._pace = Pace(machine())
         for one in planned:
             if one.is_finished(directory):
-                self._pace.learn(runs.read_run(one.folder(directory) / runs.FILE_NAME))
+                self._pace.learn(read_run(one.folder(directory) / RUN_FILE))
         self._waiting = self._tasks()
         self._busy: dict[Maker, Task] = {}
         self._steps: dict[Maker, int] = {}
@@ -197,7 +197,7 @@ class _Grid:
         with suppress(OSError):
             (folder / ERROR_NAME).unlink(missing_ok=True)
         if not task.only_model:
-            record = runs.read_run(folder / runs.FILE_NAME)
+            record = read_run(folder / RUN_FILE)
             self._pace.learn(record)
             self._outcome.made += 1
             self._outcome.work_seconds += sum(record.seconds.values())
@@ -251,7 +251,7 @@ class _Grid:
 
 def _refuse_change(config: ExperimentConfig, directory: Path) -> None:
     """Refuse an experiment that is not the one the folder holds."""
-    file = directory / FILE_NAME
+    file = directory / CONFIG_FILE
     if not file.is_file():
         return
     changes = differences(load_config(str(file)), config)

@@ -22,14 +22,11 @@ from uteroseg.experiment.capacity import machine
 from uteroseg.experiment.cohorts import ROLES, OnProgress, open_cohorts
 from uteroseg.experiment.config import ExperimentConfig
 from uteroseg.experiment.evaluate import draw_overlays, evaluate_run
-from uteroseg.experiment.plan import PlannedRun, run_folder
+from uteroseg.experiment.plan import PlannedRun
+from uteroseg.experiment.records import CASES_FILE, RUN_FILE, RunRecord, run_folder, write_cases, write_run
 from uteroseg.experiment.tasks import Failure, Task, drop_model, is_model
 from uteroseg.model.folder import read_card
 from uteroseg.model.spec import ModelCard
-from uteroseg.results import runs
-from uteroseg.results.cases import FILE_NAME as CASES
-from uteroseg.results.cases import write_cases
-from uteroseg.results.runs import RunRecord
 from uteroseg.training.fit import CHECKPOINT
 from uteroseg.training.train import adapt, train
 
@@ -83,7 +80,7 @@ class Performer:
             return
         trained = time.monotonic()
         rows = self._evaluate(planned, folder)
-        write_cases(folder / CASES, rows)
+        write_cases(folder / CASES_FILE, rows)
         overlays = draw_overlays({role: self._cohorts[role].dataset for role in ROLES}, rows, folder)
         record = RunRecord(
             run=planned.run,
@@ -105,7 +102,7 @@ class Performer:
             settings=planned.settings,
             target_patients=self._cohorts["target"].patients,
         )
-        runs.write_run(folder / runs.FILE_NAME, record)
+        write_run(folder / RUN_FILE, record)
         if not self._config.keep_models:
             drop_model(folder, keep_model=planned.is_source)
 

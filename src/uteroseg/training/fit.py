@@ -16,11 +16,11 @@ from torch import Tensor, nn
 from uteroseg.errors import UserError
 from uteroseg.files import write_text
 from uteroseg.model.prepare import CHANNELS
+from uteroseg.model.recipe import Recipe
 from uteroseg.model.spec import ModelSpec
 from uteroseg.network.layers import train_only
 from uteroseg.training.augment import augment
 from uteroseg.training.data import TrainingData
-from uteroseg.model.recipe import Recipe
 from uteroseg.training.state import TrainingState
 
 _SMOOTH = 1.0

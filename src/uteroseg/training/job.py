@@ -18,15 +18,15 @@ from uteroseg.dataset.layout import CaseId
 from uteroseg.dataset.store import Dataset
 from uteroseg.errors import UserError
 from uteroseg.model.folder import read_card
+from uteroseg.model.recipe import Recipe
 from uteroseg.model.seen import summarise_seen
 from uteroseg.model.spec import ModelCard, ModelSpec, TrainingRecord
+from uteroseg.model.strategy import Strategy
 from uteroseg.network.layers import expand_groups
 from uteroseg.network.save import save_model
 from uteroseg.training.data import TrainingData, load_training_data
 from uteroseg.training.fit import CHECKPOINT, Fitted, OnProgress, fit, make_fabric
 from uteroseg.training.interpolate import best_interpolation
-from uteroseg.model.recipe import Recipe
-from uteroseg.model.strategy import Strategy
 from uteroseg.training.validation import Validation
 
 _SOFTWARE = ("torch", "segmentation-models-pytorch", "timm", "numpy")

@@ -9,14 +9,14 @@ from pathlib import Path
 from uteroseg.dataset.store import Dataset
 from uteroseg.errors import UserError
 from uteroseg.files import require_new
+from uteroseg.model.recipe import Recipe
 from uteroseg.model.spec import ModelCard, ModelSpec
+from uteroseg.model.strategy import STRATEGIES, Strategy
 from uteroseg.network.deeplab import build_network
 from uteroseg.network.save import load_network
 from uteroseg.training.cases import choose_cases, hold_out
 from uteroseg.training.fit import OnProgress
 from uteroseg.training.job import Job, Share, Start
-from uteroseg.model.recipe import Recipe
-from uteroseg.model.strategy import STRATEGIES, Strategy
 
 TRAIN = Recipe(steps=800, batch_size=8, learning_rate=4e-3)
 ADAPT = Recipe(steps=120, learning_rate=1e-3)

@@ -1,0 +1,1 @@
+"""The report of an experiment: from its tables to one page. No torch."""

@@ -1,1 +1,0 @@
-"""The tables of an experiment: write, read, check, aggregate. No torch."""

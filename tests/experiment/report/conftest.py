@@ -1,0 +1,38 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from uteroseg.experiment.analysis import Analysis, analyse
+from uteroseg.experiment.records import Experiment, read_experiment
+
+from .experiments import write_experiment
+
+
+@pytest.fixture(scope="session")
+def experiment(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small experiment on virtual patients; tests that change it make their own."""
+    return write_experiment(tmp_path_factory.mktemp("experiment"))
+
+
+@pytest.fixture(scope="session")
+def several_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An experiment with every kind of strategy, five sizes and two seeds."""
+    return write_experiment(
+        tmp_path_factory.mktemp("several"),
+        sizes=(0, 5, 13, 26, 128, 256),
+        strategies=("all", "encoder-early", "joint", "default"),
+        seeds=(1, 2),
+        patients={"source": 12, "target": 24},
+    )
+
+
+@pytest.fixture(scope="session")
+def several(several_folder: Path) -> Experiment:
+    return read_experiment(several_folder)
+
+
+@pytest.fixture(scope="session")
+def analysis(several: Experiment) -> Analysis:
+    return analyse(several)
