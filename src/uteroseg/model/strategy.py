@@ -15,7 +15,9 @@ class Strategy(BaseModel):
 
     Parameters
     ----------
-    name, summary : str
+    name : str
+    summary : str
+        What it does; where it is empty, `in_words` says what its settings do.
     start : str
         ``source``: the source model; ``beginning``: the weights that the source model itself began from.
     trains : tuple of str
@@ -52,40 +54,65 @@ class Strategy(BaseModel):
         """Whether source cases take part in training."""
         return self.source_share != 0
 
+    @property
+    def is_joint(self) -> bool:
+        """Whether it trains on both cohorts from the beginning."""
+        return self.start == "beginning" and self.needs_source_cases
+
+    @property
+    def tunes_layers_alone(self) -> bool:
+        """Whether only the layers that it tunes make it what it is: target cases, from the source model."""
+        plain = not self.needs_source_cases and self.interpolation is None
+        return self.start == "source" and plain and bool(self.trains)
+
+    @property
+    def tunes_early_layers(self) -> bool:
+        """Whether it tunes no layers but the early ones of the encoder."""
+        return bool(self.trains) and set(self.trains) <= set(_EARLY)
+
+    @property
+    def in_words(self) -> str:
+        """What it does, in a few words: its own summary, else what follows from its settings."""
+        if self.summary:
+            return self.summary
+        words = [_LAYERS.get(self.trains, ", ".join(self.trains))]
+        if self.start == "beginning":
+            words = ["both cohorts from the beginning" if self.is_joint else "target cases alone"]
+        elif self.source_share == "pooled":
+            words.append("source cases pooled in")
+        if self.needs_source_cases and self.source_share != "pooled":
+            words.append(f"{100 * self.source_share:.0f} % source cases")
+        if self.interpolation is not None:
+            words.append("interpolated")
+        return ", ".join(words)
+
 
 _EARLY = ("stem", "stage1", "stage2")
+_LAYERS = {
+    (): "the source model as it is",
+    ("all",): "every layer",
+    _EARLY: "stem and first two encoder stages",
+    ("encoder",): "the whole encoder",
+    ("aspp", "decoder", "head"): "ASPP, decoder and head",
+    ("head",): "the last layer only",
+    ("norm-affine", "norm-statistics"): "normalisation only",
+}
 
 STRATEGIES = {
     strategy.name: strategy
     for strategy in (
-        Strategy(name="source", summary="the source model as it is", trains=()),
-        Strategy(name="scratch", summary="target cases alone, from the beginning", start="beginning"),
-        Strategy(
-            name="joint",
-            summary="source and target cases together, from the beginning",
-            start="beginning",
-            source_share="pooled",
-        ),
-        Strategy(name="all", summary="every layer"),
-        Strategy(name="encoder-early", summary="stem and first two encoder stages", trains=_EARLY),
-        Strategy(name="encoder", summary="the whole encoder", trains=("encoder",)),
-        Strategy(name="decoder", summary="ASPP, decoder and head", trains=("aspp", "decoder", "head")),
-        Strategy(name="head", summary="the last layer only", trains=("head",)),
-        Strategy(name="norm", summary="normalisation only", trains=("norm-affine", "norm-statistics")),
-        Strategy(name="replay", summary="every layer, half of each batch source cases", source_share=0.5),
-        Strategy(
-            name="interpolate",
-            summary="every layer, then half-way back to the source model",
-            interpolation=0.5,
-        ),
-        Strategy(
-            name="default",
-            summary="both cohorts from the beginning, half of each batch target cases; interpolate where "
-            "source cases are not at hand",
-            start="beginning",
-            source_share=0.5,
-            without_source="interpolate",
-        ),
+        Strategy(name="source", trains=()),
+        Strategy(name="scratch", start="beginning"),
+        Strategy(name="joint", start="beginning", source_share="pooled"),
+        Strategy(name="all"),
+        Strategy(name="encoder-early", trains=_EARLY),
+        Strategy(name="encoder", trains=("encoder",)),
+        Strategy(name="decoder", trains=("aspp", "decoder", "head")),
+        Strategy(name="head", trains=("head",)),
+        Strategy(name="norm", trains=("norm-affine", "norm-statistics")),
+        Strategy(name="replay", source_share=0.5),
+        Strategy(name="interpolate", interpolation=0.5),
+        Strategy(name="default", start="beginning", source_share=0.5, without_source="interpolate"),
     )
 }
 

@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from uteroseg.experiment.analysis import Analysis, analyse
+from uteroseg.experiment.analysis import analyse
 from uteroseg.experiment.records import Experiment, read_experiment
+from uteroseg.experiment.report.context import Context
 
 from .experiments import write_experiment
 
@@ -14,6 +15,12 @@ from .experiments import write_experiment
 def experiment(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A small experiment on virtual patients; tests that change it make their own."""
     return write_experiment(tmp_path_factory.mktemp("experiment"))
+
+
+@pytest.fixture(scope="session")
+def single(experiment: Path) -> Context:
+    """Of the experiment with a single strategy."""
+    return context_of(read_experiment(experiment))
 
 
 @pytest.fixture(scope="session")
@@ -29,10 +36,9 @@ def several_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def several(several_folder: Path) -> Experiment:
-    return read_experiment(several_folder)
+def several(several_folder: Path) -> Context:
+    return context_of(read_experiment(several_folder))
 
 
-@pytest.fixture(scope="session")
-def analysis(several: Experiment) -> Analysis:
-    return analyse(several)
+def context_of(experiment: Experiment) -> Context:
+    return Context(experiment, analyse(experiment))

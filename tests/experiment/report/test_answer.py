@@ -1,13 +1,14 @@
 from __future__ import annotations
 
+from typing import Any
+
 import pandas as pd
 import pytest
 
 from tests.experiment.rows import model
 from uteroseg.experiment.analysis import analyse
-from uteroseg.experiment.grid import curves
 from uteroseg.experiment.report.answer import Answer
-from uteroseg.experiment.report.strategies import StrategySet
+from uteroseg.experiment.report.context import Context
 
 SIZES = (5, 13, 26)
 NOISE = (0.0, 0.01, -0.01, 0.005)
@@ -22,17 +23,15 @@ def answered(gains: dict[str, tuple[float, ...]], seeds: int = 3) -> list[str]:
             for seed in range(seeds):
                 dsc = [value + more + NOISE[(number + seed) % 4] for number, value in enumerate(level)]
                 runs.append(model(strategy, size, [0.79] * 8, dsc, seed))
-    found = analyse(_Made(pd.concat(runs)))  # type: ignore[arg-type]
-    answer = Answer(
-        found, StrategySet.of(curves(found.summary), []), source_cohort="cervical", target_cohort="uterine"
-    )
+    experiment: Any = _Made(pd.concat(runs))
+    answer = Answer(Context(experiment, analyse(experiment)))
     return [sentence.text for sentence in answer.sentences()]
 
 
 class _Made:
     """What an analysis needs of an experiment."""
 
-    source_cohort, target_cohort, virtual, target_patients = "cervical", "uterine", True, None
+    source_cohort, target_cohort, virtual, target_patients, runs = "cervical", "uterine", True, None, ()
 
     def __init__(self, cases: pd.DataFrame) -> None:
         self.cases = cases
@@ -100,8 +99,8 @@ def test_training_together_overtakes_or_does_not(joint: tuple[float, ...], said:
 
 
 def test_tuning_layers_alone_is_told_apart_from_the_best_adaptation() -> None:
-    said = answered({"all": (0.1, 0.2, 0.3), "default": (0.3, 0.4, 0.5), "joint": (0.0, 0.25, 0.4)})[2]
-    assert "does not overtake “default”" in said
+    said = answered({"all": (0.1, 0.2, 0.3), "replay": (0.3, 0.4, 0.5), "joint": (0.0, 0.25, 0.4)})[2]
+    assert "does not overtake “replay”" in said
     assert (
         "; it overtakes “all”, the best of tuning layers alone, as the paper did, with 13 uterine cases"
         in said

@@ -4,13 +4,14 @@ import xml.etree.ElementTree as ET
 
 from matplotlib.figure import Figure
 
-from uteroseg.experiment.report.figures import apart, drawing
+from uteroseg.experiment.report.blocks import Drawing
+from uteroseg.experiment.report.figures import apart, as_svg
 
 
 def test_a_figure_is_an_inline_element_that_scales_and_is_described() -> None:
     figure = Figure()
     figure.subplots().plot([0, 1])
-    made = drawing("curve", figure, label="A line.")
+    made = Drawing("curve", as_svg(figure, label="A line."))
     root = ET.fromstring(made.svg.replace("xlink:href", "href"))
     assert made.svg.startswith("<svg ")
     assert root.get("role") == "img"

@@ -1,27 +1,30 @@
 from __future__ import annotations
 
-from uteroseg.experiment.records import Experiment
-from uteroseg.experiment.report.making import budget, common, hours, how_made, network
+from uteroseg.experiment.report.blocks import Definitions
+from uteroseg.experiment.report.context import Context
+from uteroseg.experiment.report.making import budget, common, hours, made, network
+
+from .sections import note_of, with_records
 
 
-def test_what_ran_on_what_and_how_long_is_summed_up(several: Experiment) -> None:
-    records = [run.record for run in several.runs]
-    made = how_made(records)
-    assert made.runs == 2 * (1 + 4 * 5)
-    by_name = {row.strategy: row for row in made.strategies}
-    assert (by_name["joint"].runs, by_name["joint"].sizes, by_name["joint"].seeds) == (
-        10,
-        "5, 13, 26, 128, 256",
-        2,
-    )
-    assert (by_name["joint"].steps, by_name["all"].steps, by_name["source"].steps) == ("450", "100", "350")
-    assert made.total == hours(sum(sum(record.seconds.values()) for record in records))
-    assert made.machines == ("Intel Xeon, 2 cores, 8 GB, no GPU",)
-    assert "torch 2.11.0" in made.versions
+def test_what_ran_on_what_and_how_long_is_summed_up(several: Context) -> None:
+    section = made(several)
+    by_strategy, _, every, facts = section.blocks
+    rows = {row[0].text: [cell.text for cell in row[1:5]] for row in by_strategy.groups[0].rows}  # type: ignore[union-attr]
+    assert rows["joint"] == ["10", "5, 13, 26, 128, 256", "2", "450"]
+    assert (rows["all"][3], rows["source"][3]) == ("100", "350")
+    total = hours(sum(sum(record.seconds.values()) for record in several.records))
+    assert note_of(section).startswith(f"{2 * (1 + 4 * 5)} runs, {total} of work in all. Every run of")
+    assert len(every.table.groups[0].rows) == len(section.files["runs"]) == len(several.records)  # type: ignore[union-attr]
+    assert isinstance(facts, Definitions)
+    told = dict(facts.items)
+    assert told["Machine"] == "Intel Xeon, 2 cores, 8 GB, no GPU"
+    assert "torch 2.11.0" in told["Versions"]
+    assert note_of(made(with_records(several, steps=0))).endswith("steps was not recorded.")
 
 
-def test_the_budget_is_said_to_be_the_same_only_where_it_is(several: Experiment) -> None:
-    records = [run.record for run in several.runs]
+def test_the_budget_is_said_to_be_the_same_only_where_it_is(several: Context) -> None:
+    records = several.records
     assert budget(records) == (
         "Every run of a strategy has the same number of optimiser steps, however many cases it "
         "has: source model 350; "
@@ -34,8 +37,8 @@ def test_the_budget_is_said_to_be_the_same_only_where_it_is(several: Experiment)
     assert budget([r.model_copy(update={"steps": 0}) for r in records]) == ""
 
 
-def test_settings_that_differ_or_are_missing_are_not_told(several: Experiment) -> None:
-    records = [run.record for run in several.runs]
+def test_settings_that_differ_or_are_missing_are_not_told(several: Context) -> None:
+    records = several.records
     assert network(records).startswith(
         "DeepLabV3Plus, encoder tf_efficientnet_lite0; 2-D sagittal slices of 80 × 80"
     )

@@ -1,20 +1,10 @@
 from __future__ import annotations
 
-import pandas as pd
+from uteroseg.experiment.report.blocks import Note, Section
+from uteroseg.experiment.report.context import Context
+from uteroseg.experiment.report.paper import REPORTED, beside_paper, matching
 
-from uteroseg.experiment.analysis import Analysis
-from uteroseg.experiment.grid import curves
-from uteroseg.experiment.report.paper import REPORTED, BesidePaper, beside_paper, matching
-from uteroseg.experiment.report.strategies import StrategySet
-
-
-def beside(
-    summary: pd.DataFrame, *, virtual: bool = True, available: int | None = 256, **cohorts: str
-) -> BesidePaper | None:
-    named = {"source_cohort": "cervical", "target_cohort": "uterine"} | cohorts
-    return beside_paper(
-        summary, StrategySet.of(curves(summary), []), virtual=virtual, available=available, **named
-    )
+from .sections import heads_of, note_of, rows_of, table_of, with_analysis, with_records
 
 
 def test_the_paper_s_table_is_what_it_printed() -> None:
@@ -24,27 +14,29 @@ def test_the_paper_s_table_is_what_it_printed() -> None:
     assert REPORTED[-1].source == 0.91
 
 
-def test_ours_stand_beside_the_paper_s_and_are_said_to_be_other_data(analysis: Analysis) -> None:
-    found = beside(analysis.summary)
-    assert found is not None
-    assert found.strategies == ("encoder-early", "all", "default", "joint")
-    assert [row.cases for row in found.rows] == [0, 5, 13, 26, 128, 256]
-    mean = analysis.summary.set_index(["strategy", "target_cases", "test_set"])["dsc_mean"]
-    last = found.rows[-1].ours[3]
-    assert last is not None
-    assert last[0] == f"{mean['joint', 256, 'pooled']:.2f}"
-    assert found.ours_source == f"{mean['joint', 256, 'source']:.2f}"
-    assert found.label.startswith("Different data")
-    assert "calibrated to" in found.label
+def test_ours_stand_beside_the_paper_s_and_are_said_to_be_other_data(several: Context) -> None:
+    section = beside_paper(with_records(several, target_patients=256))
+    table = table_of(section)
+    assert heads_of(table)[1] == ["Cases", "DSC", "encoder-early", "all", "default", "joint"]
+    rows = rows_of(section)
+    assert [row[0] for row in rows] == ["0", "5", "13", "26", "128", "256"]
+    assert rows[-1][1:3] == ["256 (100 %)", "0.81"]
+    mean = several.summary.set_index(["strategy", "target_cases", "test_set"])["dsc_mean"]
+    assert rows[-1][-1] == f"{mean['joint', 256, 'pooled']:.2f}"
+    assert f"reached 0.91 ({mean['joint', 256, 'source']:.2f} here)" in note_of(section)
+    assert label_of(section).startswith("Different data")
+    assert "calibrated to" in label_of(section)
 
 
-def test_real_patients_are_other_patients(analysis: Analysis) -> None:
-    real = beside(analysis.summary, virtual=False)
-    other = beside(analysis.summary, virtual=False, target_cohort="bladder")
-    assert real is not None
-    assert other is not None
-    assert "virtual" not in real.label
-    assert "to bladder" in other.label
+def test_real_patients_are_other_patients(several: Context) -> None:
+    real = with_records(several, virtual=False)
+    assert "virtual" not in label_of(beside_paper(real))
+    assert "to bladder" in label_of(beside_paper(with_records(real, target_cohort="bladder")))
+
+
+def label_of(section: Section) -> str:
+    (label,) = [block.text for block in section.blocks if isinstance(block, Note) and block.style != "note"]
+    return label
 
 
 def test_shares_are_matched_where_the_number_of_cases_is_known() -> None:
@@ -54,6 +46,7 @@ def test_shares_are_matched_where_the_number_of_cases_is_known() -> None:
     assert matching(0, 100) == REPORTED[0]
 
 
-def test_without_the_paper_s_shares_there_is_no_comparison(analysis: Analysis) -> None:
-    assert beside(analysis.summary[analysis.summary["target_cases"] == 0]) is None
-    assert beside(analysis.summary, available=7) is None
+def test_without_the_paper_s_shares_there_is_no_comparison(several: Context) -> None:
+    start = several.summary[several.summary["target_cases"] == 0]
+    assert beside_paper(with_analysis(several, summary=start)).blocks == ()
+    assert beside_paper(with_records(several, target_patients=7)).blocks == ()

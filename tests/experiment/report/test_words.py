@@ -3,9 +3,9 @@ from __future__ import annotations
 import math
 from typing import Any
 
-import pandas as pd
 import pytest
 
+from uteroseg.experiment.report.context import Context
 from uteroseg.experiment.report.words import (
     cases_of,
     cautions,
@@ -14,41 +14,10 @@ from uteroseg.experiment.report.words import (
     difference,
     difference_interval,
     interval,
-    leading_strategy,
     p_value,
 )
 
-PATIENTS = {"source": 8, "target": 16, "pooled": 24}
-COHORTS = {"source_cohort": "cervical", "target_cohort": "uterine"}
-
-
-def summary(*points: tuple[str, int, float, float, float, float], sets: tuple[str, ...] = ()) -> pd.DataFrame:
-    """Rows of (strategy, target cases, source, target, pooled, missed)."""
-    rows: list[dict[str, Any]] = []
-    for strategy, size, source, target, pooled, missed in points:
-        means = {"source": source, "target": target, "pooled": pooled}
-        rows += [
-            {
-                "strategy": strategy,
-                "target_cases": size,
-                "test_set": test_set,
-                "patients": PATIENTS[test_set],
-                "seeds": 1,
-                "dsc_mean": mean,
-                "dsc_low": mean - 0.05,
-                "dsc_high": mean + 0.05,
-                "tumours": 24,
-                "missed_tumours": missed,
-            }
-            for test_set, mean in means.items()
-            if not sets or test_set in sets
-        ]
-    return pd.DataFrame(rows)
-
-
-def test_the_strategy_that_reaches_most_leads() -> None:
-    table = summary(("none", 0, 0.8, 0.3, 0.4, 1), ("a", 13, 0.8, 0.5, 0.6, 1), ("b", 13, 0.8, 0.6, 0.7, 1))
-    assert leading_strategy(table) == "b"
+from .sections import with_analysis
 
 
 def test_without_an_interval_none_is_claimed() -> None:
@@ -86,17 +55,19 @@ def test_p_values_have_three_decimals(p: float, written: str) -> None:
     assert p_value(p) == written
 
 
-def test_few_patients_and_few_seeds_are_cautioned_about() -> None:
-    table = summary(("none", 0, 0.8, 0.5, 0.6, 2), ("a", 5, 0.8, 0.5, 0.6, 2))
-    one_seed, few = cautions(table, **COHORTS)
+def test_few_patients_and_few_seeds_are_cautioned_about(single: Context) -> None:
+    def with_(**columns: Any) -> list[str]:
+        return cautions(with_analysis(single, summary=single.summary.assign(**columns)))
+
+    one_seed, few = cautions(single)
     assert one_seed.startswith("Each model was trained once")
     assert "fewer than 10 patients (here 8 cervical patients)" in few
-    assert cautions(table.assign(seeds=3, patients=20), **COHORTS) == []
-    mixed = cautions(table.assign(seeds=[1, 1, 1, 3, 3, 3], patients=20), **COHORTS)
+    assert with_(seeds=3, patients=20) == []
+    mixed = with_(seeds=[1, *[3] * (len(single.summary) - 1)], patients=20)
     assert mixed == ["Some models were trained once (one seed), others several times."]
-    assert "1 cervical patient and 1 uterine patient" in cautions(table.assign(patients=1), **COHORTS)[1]
-    only_target = summary(("a", 5, 0, 0.5, 0.5, 1), sets=("target", "pooled"))
-    assert len(cautions(only_target, **COHORTS)) == 1
+    assert "1 cervical patient and 1 uterine patient" in with_(patients=1)[1]
+    only_target = single.summary[single.summary["test_set"] != "source"]
+    assert len(cautions(with_analysis(single, summary=only_target))) == 1
 
 
 @pytest.mark.parametrize(("number", "written"), [(3.0, "3"), (4 / 3, "1.3"), (0, "0")])

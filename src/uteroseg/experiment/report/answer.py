@@ -6,11 +6,9 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from uteroseg.experiment.analysis import Analysis
 from uteroseg.experiment.comparisons import clear
-from uteroseg.experiment.grid import curves
 from uteroseg.experiment.outlook import NEVER, OVERTAKES
-from uteroseg.experiment.report.strategies import StrategySet
+from uteroseg.experiment.report.context import Context
 from uteroseg.experiment.report.words import cases_of, crossing, difference, listed, p_words, patients_of
 
 ENOUGH = 0.02
@@ -32,25 +30,20 @@ class Answer:
 
     Parameters
     ----------
-    analysis : Analysis
-    strategies : StrategySet
-    source_cohort, target_cohort : str
+    context : Context
     """
 
-    def __init__(
-        self, analysis: Analysis, strategies: StrategySet, *, source_cohort: str, target_cohort: str
-    ) -> None:
-        self._analysis, self._strategies = analysis, strategies
-        self._source, self._target = source_cohort, target_cohort
+    def __init__(self, context: Context) -> None:
+        self._context, self._analysis = context, context.analysis
+        self._source, self._target = context.source, context.target
         self._curves = {
-            name: curve.set_index(["target_cases", "test_set"])
-            for name, curve in curves(analysis.summary).items()
+            name: curve.set_index(["target_cases", "test_set"]) for name, curve in context.curves.items()
         }
         self._dsc: dict[str, dict[int, float]] = {}
-        for name, curve in curves(analysis.summary).items():
+        for name, curve in context.curves.items():
             own = curve[curve["test_set"] == "pooled"]
             self._dsc[name] = dict(zip(own["target_cases"].tolist(), own["dsc_mean"].tolist(), strict=True))
-        self._once = "" if analysis.seeds > 1 else "In one training of each model, "
+        self._once = "" if context.analysis.seeds > 1 else "In one training of each model, "
 
     def sentences(self) -> list[Sentence]:
         """One for each question."""
@@ -101,7 +94,7 @@ class Answer:
         return f"; clearly better than none with as few as {row['target_cases']}{of} ({gain})"
 
     def _which_layers(self) -> str:
-        layers = [name for name in self._strategies.layers if name in self._dsc]
+        layers = [name for name in self._context.layers if name in self._dsc]
         if len(layers) == 1:
             return f"This experiment does not say: only {self._called(layers[0])} was tuned."
         sizes = self._shared(*layers)
@@ -109,7 +102,7 @@ class Answer:
             return "This experiment does not say: no choice of layers was compared."
         mean = {name: sum(self._dsc[name][n] for n in sizes) / len(sizes) for name in layers}
         first, second, *_ = sorted(layers, key=lambda name: -mean[name])
-        early = self._strategies.early
+        early = self._context.early
         rival = early if early and first != early else second
         one = cases_of(self._target, sizes[0])
         over = f"over {len(sizes)} numbers of cases" if len(sizes) > 1 else f"with {one}"
@@ -127,18 +120,18 @@ class Answer:
         return f"{said[:1].upper()}{said[1:]}{self._clearly(first, rival, sizes)}."
 
     def _together(self) -> str:
-        joint = next((name for name in self._strategies.joint if name in self._dsc), None)
+        joint = next((name for name in self._context.joint if name in self._dsc), None)
         if joint is None:
             return "This experiment does not say: no model was trained on both cohorts from the beginning."
         table = self._analysis.crossovers
         table = table[(table["strategy"] == joint) & (table["test_set"] == "pooled")].set_index("other")
-        adapting = [name for name in self._strategies.adapting if name in table.index]
+        adapting = [name for name in self._context.adapting if name in table.index]
         if not adapting:
             return "This experiment does not say: training together was not compared with an adaptation."
         best = self._leading(joint, adapting)
         overtaking = self._overtaking(joint, best, "the best adaptation here")
         said = f"{self._once}training on both cohorts together {overtaking}"
-        layers = [name for name in self._strategies.layers if name in table.index]
+        layers = [name for name in self._context.layers if name in table.index]
         if layers and (alone := self._leading(joint, layers)) != best:
             overtaking = self._overtaking(joint, alone, "the best of tuning layers alone, as the paper did")
             said += f"; it {overtaking}"
@@ -194,8 +187,8 @@ class Answer:
         return sorted(set.intersection(*sizes) - {0}) if sizes else []
 
     def _called(self, name: str) -> str:
-        summary = self._strategies.summary(name)
-        return f"“{name}”" + (f" ({summary})" if summary else "")
+        strategy = self._context.strategies[name]
+        return f"“{name}” ({strategy.in_words})" if strategy else f"“{name}”"
 
     def _course(self, name: str, n: int, test_set: str) -> str:
         """Say how a mean DSC went from none to n, after rounding, so that words and figures agree."""

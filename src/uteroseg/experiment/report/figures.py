@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import itertools
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -17,44 +18,23 @@ from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 
 from uteroseg.evaluation.figures import STYLE
-from uteroseg.experiment.grid import SETS, curves
-from uteroseg.experiment.report.strategies import StrategySet
+from uteroseg.experiment.grid import SETS
+from uteroseg.experiment.report.blocks import Drawing, Section
+from uteroseg.experiment.report.context import Context
+from uteroseg.experiment.report.words import capital
 
 COLOURS = {"source": "#0072B2", "target": "#D55E00", "pooled": "#1a1a1a"}
 """Okabe and Ito's palette: told apart by colour-blind readers, and by line and marker in black and white."""
 
-SANS = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', 'Liberation Sans', Arial, sans-serif"
 GAP = 0.058
 """Least distance between the labels of two lines, in DSC, where a panel is 3.5 inches high."""
 
 
-@dataclass(frozen=True)
-class Drawing:
-    """A figure as SVG text.
-
-    Parameters
-    ----------
-    name : str
-        Of its file, without ending.
-    svg : str
-        An ``<svg>`` element that takes the page's font and width.
-    """
-
-    name: str
-    svg: str
-
-    @property
-    def file(self) -> str:
-        """The text of a file of its own, which names its fonts."""
-        return '<?xml version="1.0" encoding="utf-8"?>\n' + self.svg.replace("var(--sans)", SANS) + "\n"
-
-
-def drawing(name: str, figure: Figure, *, label: str) -> Drawing:
+def as_svg(figure: Figure, *, label: str) -> str:
     """Render a figure to an element that scales with the page and fetches nothing.
 
     Parameters
     ----------
-    name : str
     figure : Figure
         Drawn and rendered in `STYLE`.
     label : str
@@ -71,7 +51,7 @@ def drawing(name: str, figure: Figure, *, label: str) -> Drawing:
     svg = re.sub(r"'DejaVu Sans'(, [^;\"]*)?", "var(--sans)", svg)
     svg = re.sub(r'width="[\d.]+pt" height="[\d.]+pt" ', "", svg, count=1)
     svg = re.sub(r'<g id="[^"]*"', "<g", svg)  # several figures in one page would repeat them
-    return Drawing(name, svg.replace("<svg ", '<svg role="img" ', 1).strip())
+    return svg.replace("<svg ", '<svg role="img" ', 1).strip()
 
 
 def case_axis(axes: Axes, sizes: list[int]) -> None:
@@ -140,36 +120,87 @@ _WIDTH = 7.2
 _DODGE = 0.008
 """Sideways shift that keeps intervals at one number of cases apart, as a share of the axis."""
 
-Names = Mapping[str, str]
+_NAMED_COLOURS = {
+    "all": "#332288",
+    "encoder-early": "#CC6677",
+    "default": "#117733",
+    "joint": "#1a1a1a",
+    "head": "#88A0C8",
+    "decoder": "#999933",
+    "encoder": "#882255",
+    "norm": "#44AA99",
+    "replay": "#AA4499",
+    "interpolate": "#661100",
+    "scratch": "#777777",
+}
+"""After Paul Tol's muted scheme; line and marker tell strategies apart as well."""
+_STRATEGY_MARKERS = ("o", "^", "D", "s", "v", "P", "X", "<", ">", "p", "h")
+_DASHED = (0, (5, 1.6))
+_HIGHLIGHTED = 6
 
 
-def curve_drawings(
-    summary: pd.DataFrame, strategies: StrategySet, *, source_cohort: str, target_cohort: str
-) -> list[Drawing]:
-    """Draw mean DSC with its interval against the number of target cases.
+def learning_curves(context: Context) -> Section:
+    """Mean DSC with its interval against the number of target cases.
 
-    Parameters
-    ----------
-    summary : DataFrame
-        As `summarise` gives it.
-    strategies : StrategySet
-    source_cohort, target_cohort : str
-
-    Returns
-    -------
-    list of Drawing
-        ``learning_curves``: a panel for each test set where there are several strategies, one for a single
-        strategy. The same summary gives the same text.
+    A panel for each test set where there are several strategies, one for a single strategy. The same summary
+    gives the same text.
     """
-    names = {"source": source_cohort, "target": target_cohort, "pooled": "pooled"}
-    panels = curves(summary)
+    caption = "Mean DSC over test patients, with its 95 % bootstrap interval"
+    caption += "; the scale of each panel is its own." if context.several else "."
+    patients = context.patients
+    if "source" in patients and "target" in patients:
+        caption += (
+            f" Pooled is the mean over all {patients['pooled']} test patients ({patients['source']} "
+            f"{context.source}, {patients['target']} {context.target}), so the larger group weighs more."
+        )
+    if context.several:
+        caption += (
+            f" A model without {context.target} cases is the starting point of every strategy that has none "
+            "of its own."
+        )
     with mpl.rc_context(STYLE):
-        return [_each(panels, names) if len(panels) == 1 else _together(panels, strategies, names)]
+        figure = _together(context) if context.several else _each(context)
+        svg = as_svg(figure, label=_spoken(context))
+    title = f"Learning curve{'s' if context.several else ''}"
+    return Section(title, (Drawing("learning_curves", svg, caption, large=context.several),))
 
 
-def _each(panels: Mapping[str, pd.DataFrame], names: Names) -> Drawing:
+@dataclass(frozen=True)
+class Look:
+    """How a strategy is drawn."""
+
+    colour: str
+    marker: str
+    dash: Any
+
+
+def looks(context: Context) -> dict[str, Look]:
+    """How each strategy is drawn: colours of their own for those with a known name, free ones for others."""
+    names = list(context.curves)
+    free = [c for known, c in _NAMED_COLOURS.items() if known not in names] or list(_NAMED_COLOURS.values())
+    others = itertools.cycle(free)
+    return {
+        name: Look(
+            _NAMED_COLOURS.get(name) or next(others),
+            _STRATEGY_MARKERS[place % len(_STRATEGY_MARKERS)],
+            _DASHED if name in context.joint else "solid",
+        )
+        for place, name in enumerate(names)
+    }
+
+
+def highlighted(context: Context, test_set: str = "pooled") -> list[str]:
+    """At most six strategies to draw in colour: those that the questions are about, then the best."""
+    reached = {name: _end(curve, test_set) for name, curve in context.curves.items()}
+    best = sorted(reached, key=lambda name: (-reached[name], name))
+    asked = [name for name in ("default", "all", context.early, *context.joint) if name in reached]
+    chosen = list(dict.fromkeys([*best[:1], *asked, *best]))[:_HIGHLIGHTED]
+    return [name for name in reached if name in chosen]
+
+
+def _each(context: Context) -> Figure:
     """The only strategy, large."""
-    (curve,) = panels.values()
+    (curve,), names = context.curves.values(), context.names
     figure = Figure(figsize=(5.7, 3.5), layout=ConstrainedLayoutEngine(h_pad=0.12))
     axes = figure.subplots()
     ends = _sets(axes, curve)
@@ -182,16 +213,17 @@ def _each(panels: Mapping[str, pd.DataFrame], names: Names) -> Drawing:
     label_ends(axes, ends, texts, styles)
     axes.set_xlabel(_cases_label(names))
     axes.set_ylabel("Mean DSC (95 % interval)")
-    return drawing("learning_curves", figure, label=_spoken(panels, names))
+    return figure
 
 
-def _together(panels: Mapping[str, pd.DataFrame], strategies: StrategySet, names: Names) -> Drawing:
+def _together(context: Context) -> Figure:
     """All strategies in a panel for each test set; more than six are drawn pale, without intervals."""
+    panels, names, look_of = context.curves, context.names, looks(context)
     shown = [name for name in ("pooled", "target", "source") if _has(panels, name)]
     if len(shown) < 3:
         shown = shown[-1:]  # pooled is the one test set that there is
     reached = {name: _end(curve, shown[0]) for name, curve in panels.items()}
-    bright = strategies.highlighted(reached)
+    bright = highlighted(context, shown[0])
     figure = Figure(
         figsize=(_WIDTH, 5.9 if len(shown) == 3 else 3.6), layout=ConstrainedLayoutEngine(h_pad=0.1)
     )
@@ -202,7 +234,7 @@ def _together(panels: Mapping[str, pd.DataFrame], strategies: StrategySet, names
             if name not in bright:
                 _line(axes, panels[name], test_set, color=_PALE, linewidth=1.0, zorder=1)
         for place, name in enumerate(bright):
-            look = strategies.look(name)
+            look = look_of[name]
             _line(
                 axes,
                 panels[name],
@@ -221,18 +253,18 @@ def _together(panels: Mapping[str, pd.DataFrame], strategies: StrategySet, names
         dsc_axis(axes, low=limits[0], high=limits[1])
         case_axis(axes, _sizes(panels.values()))
         axes.set_title(
-            f"{_capital(names[test_set])}" + (" (both cohorts)" if test_set == "pooled" else " test patients")
+            f"{capital(names[test_set])}" + (" (both cohorts)" if test_set == "pooled" else " test patients")
         )
         axes.set_ylabel("Mean DSC (95 % interval)" if test_set == shown[0] else "Mean DSC")
         axes.set_xlabel(
             _cases_label(names)
             if len(shown) == 1 or test_set == shown[0]
-            else f"{_capital(names['target'])} cases"
+            else f"{capital(names['target'])} cases"
         )
     axes = plots[shown[0]]
     span = axes.get_ylim()[1] - axes.get_ylim()[0]
     ends = {name: reached[name] for name in bright}
-    styles = {name: {"color": strategies.look(name).colour, "fontweight": "bold"} for name in bright}
+    styles = {name: {"color": look_of[name].colour, "fontweight": "bold"} for name in bright}
     label_ends(
         axes, ends, {name: f"{name} {ends[name]:.2f}" for name in bright}, styles, gap=1.35 * GAP * span
     )
@@ -244,10 +276,10 @@ def _together(panels: Mapping[str, pd.DataFrame], strategies: StrategySet, names
             [], [], color=look.colour, marker=look.marker, linestyle=look.dash, markersize=5, label=name
         )
         for name in sorted(bright, key=lambda name: -reached[name])
-        if (look := strategies.look(name))
+        if (look := look_of[name])
     ]
     figure.legend(handles=handles, loc="outside upper left", ncols=len(handles), frameon=False, fontsize=9)
-    return drawing("learning_curves", figure, label=_spoken(panels, names))
+    return figure
 
 
 def _plots(figure: Figure, shown: Sequence[str]) -> dict[str, Axes]:
@@ -321,21 +353,17 @@ def _end(curve: pd.DataFrame, test_set: str) -> float:
     return float(curve.loc[curve["test_set"] == test_set, "dsc_mean"].iloc[-1])
 
 
-def _cases_label(names: Names) -> str:
+def _cases_label(names: Mapping[str, str]) -> str:
     return f"Annotated {names['target']} cases for training (square-root scale)"
 
 
-def _capital(text: str) -> str:
-    return text[:1].upper() + text[1:]
-
-
-def _spoken(panels: Mapping[str, pd.DataFrame], names: Names) -> str:
+def _spoken(context: Context) -> str:
     """Say what the figure shows, for readers who do not see it."""
     said = []
-    for strategy, curve in panels.items():
+    for strategy, curve in context.curves.items():
         for test_set, line in curve.groupby("test_set", sort=False):
             values = ", ".join(
                 f"{n}: {dsc:.2f}" for n, dsc in zip(line["target_cases"], line["dsc_mean"], strict=True)
             )
-            said.append(f"{strategy}, {names[str(test_set)]} ({values})")
+            said.append(f"{strategy}, {context.names[str(test_set)]} ({values})")
     return "Mean DSC by number of annotated target cases. " + "; ".join(said) + "."

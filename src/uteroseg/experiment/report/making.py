@@ -1,12 +1,27 @@
-"""How an experiment was made, in words: network, recipe, steps, machines, time."""
+"""The sections on how it was measured and made: network, recipe, steps, machines, time."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
+import pandas as pd
+
+from uteroseg.evaluation.metrics import EMPTY_RULE
+from uteroseg.evaluation.patients import UNIT
 from uteroseg.experiment.records import RunRecord
+from uteroseg.experiment.report.blocks import (
+    Cell,
+    Definitions,
+    Folded,
+    Group,
+    Head,
+    Note,
+    Section,
+    Table,
+)
+from uteroseg.experiment.report.context import Context
+from uteroseg.experiment.report.words import capital, counted
 
 _CHANNELS = {"b0": "b 0 (or the lowest b)", "b1000": "b 1000", "adc": "ADC"}
 
@@ -130,65 +145,130 @@ def _numbers(numbers: Iterable[int]) -> str:
     return f"{listed[0]:,} to {listed[-1]:,}"
 
 
-@dataclass(frozen=True)
-class StrategyRuns:
-    """The runs of one strategy together."""
+def measured(context: Context) -> Section:
+    """What the measures are, and the rules for empty masks, intervals and tests."""
+    analysis = context.analysis
+    compared = analysis.added_cases.rule or analysis.between.rule
+    return Section(
+        "How it was measured",
+        (
+            Definitions(
+                (
+                    (
+                        "DSC",
+                        "Dice similarity coefficient, 2 · |prediction ∩ truth| / (|prediction| + |truth|), "
+                        "in three dimensions on the study’s own grid: 1 is perfect, 0 is no overlap.",
+                    ),
+                    (
+                        "Sensitivity, PPV",
+                        "Share of the truth that was found, and share of the prediction that is right "
+                        "(positive predictive value), by voxels.",
+                    ),
+                    ("Empty masks", EMPTY_RULE),
+                    ("Patients", UNIT),
+                    ("Intervals", analysis.intervals),
+                    ("Comparisons", analysis.comparison_rule if compared else ""),
+                )
+            ),
+        ),
+    )
 
-    strategy: str
-    runs: int
-    sizes: str
-    seeds: int
-    steps: str
-    mean: str
-    total: str
+
+def made(context: Context) -> Section:
+    """What ran, on what machine, how long, and with how many optimiser steps."""
+    records, unfinished = context.records, context.experiment.unfinished
+    seconds = sum(sum(record.seconds.values()) for record in records)
+    said = [
+        f"{counted(len(records), 'run')}, {hours(seconds)} of work in all.",
+        budget(records) or "The number of optimiser steps was not recorded.",
+    ]
+    if unfinished:
+        said.append(f"{counted(unfinished, 'unfinished run')} {'is' if unfinished == 1 else 'are'} left out.")
+    machines = sorted({record.machine for record in records})
+    seen = network(records)
+    facts = Definitions(
+        (
+            ("Network", f"{seen}." if seen else ""),
+            ("Training", " ".join(filter(None, (start(records), recipe(records))))),
+            (f"Machine{'' if len(machines) == 1 else 's'}", "; ".join(machines)),
+            ("Versions", versions(records)),
+        )
+    )
+    blocks = (_by_strategy(context), Note(" ".join(said)), Folded("Every run", _every_run(context)), facts)
+    return Section("How it was made", blocks, {"runs": pd.DataFrame([_run_row(one) for one in records])})
 
 
-@dataclass(frozen=True)
-class Made:
-    """How an experiment was made, in words."""
-
-    strategies: tuple[StrategyRuns, ...]
-    runs: int
-    total: str
-    budget: str
-    network: str
-    training: str
-    machines: tuple[str, ...]
-    versions: tuple[str, ...]
-
-
-def how_made(records: Sequence[RunRecord]) -> Made:
-    """Sum up the records of an experiment's runs."""
-    by_strategy: dict[str, list[RunRecord]] = {}
-    for record in records:
-        by_strategy.setdefault(record.strategy, []).append(record)
-    several: dict[str, set[str]] = {}
+def versions(records: Iterable[RunRecord]) -> str:
+    """Each package with its version, or versions."""
+    found: dict[str, set[str]] = {}
     for record in records:
         for name, version in record.versions.items():
-            several.setdefault(name, set()).add(version)
-    return Made(
-        strategies=tuple(_strategy(name, runs) for name, runs in by_strategy.items()),
-        runs=len(records),
-        total=hours(sum(sum(record.seconds.values()) for record in records)),
-        budget=budget(records),
-        network=network(records),
-        training=" ".join(filter(None, (start(records), recipe(records)))),
-        machines=tuple(sorted({record.machine for record in records})),
-        versions=tuple(f"{name} {' and '.join(sorted(found))}" for name, found in sorted(several.items())),
+            found.setdefault(name, set()).add(version)
+    return ", ".join(f"{name} {' and '.join(sorted(several))}" for name, several in sorted(found.items()))
+
+
+def _by_strategy(context: Context) -> Table:
+    runs: dict[str, list[RunRecord]] = {}
+    for record in context.records:
+        runs.setdefault(record.strategy, []).append(record)
+    heads = (
+        (
+            *(Head(text) for text in ("Strategy", "Runs")),
+            Head(f"{capital(context.target)} cases", kind="text"),
+            Head("Seeds"),
+            Head("Optimiser steps", "each run"),
+            Head("A run", "trained and evaluated"),
+            Head("All"),
+        ),
     )
+    return Table("runs", heads, (Group(tuple(_strategy_row(name, own) for name, own in runs.items())),))
 
 
-def _strategy(name: str, runs: Sequence[RunRecord]) -> StrategyRuns:
+def _strategy_row(name: str, runs: Sequence[RunRecord]) -> tuple[Cell, ...]:
     seconds = [sum(record.seconds.values()) for record in runs]
     steps = sorted({record.steps for record in runs if record.steps})
-    return StrategyRuns(
-        strategy=name,
-        runs=len(runs),
-        sizes=", ".join(str(size) for size in sorted({record.target_cases for record in runs})),
-        seeds=len({record.seed for record in runs}),
-        steps="–"
-        if not steps
-        else " to ".join(f"{number:,}" for number in dict.fromkeys((steps[0], steps[-1]))),
-        mean=hours(sum(seconds) / len(seconds)),
-        total=hours(sum(seconds)),
+    return (
+        Cell(name),
+        Cell(str(len(runs))),
+        Cell(", ".join(map(str, sorted({record.target_cases for record in runs}))), kind="text"),
+        Cell(str(len({record.seed for record in runs}))),
+        Cell(_numbers(steps)) if steps else Cell(),
+        Cell(hours(sum(seconds) / len(seconds))),
+        Cell(hours(sum(seconds))),
     )
+
+
+def _every_run(context: Context) -> Table:
+    trained_on, steps = (
+        list(dict.fromkeys(key for record in context.records for key in getattr(record, field)))
+        for field in ("training_cases", "seconds")
+    )
+    heads = (
+        (
+            Head("Run"),
+            Head("Strategy", kind="text"),
+            Head(f"{capital(context.target)} cases"),
+            Head("Seed"),
+            *(Head("Trained on", cohort) for cohort in trained_on),
+            *(Head(capital(step), "s") for step in steps),
+        ),
+    )
+    rows = tuple(
+        (
+            Cell(run.run, kind="code"),
+            Cell(run.strategy, kind="text"),
+            Cell(str(run.target_cases)),
+            Cell(str(run.seed)),
+            *(Cell(str(run.training_cases.get(cohort, 0))) for cohort in trained_on),
+            *(Cell(f"{run.seconds[step]:.1f}") if step in run.seconds else Cell() for step in steps),
+        )
+        for run in context.records
+    )
+    return Table("runs", heads, (Group(rows),))
+
+
+def _run_row(record: RunRecord) -> dict[str, Any]:
+    names = ("run", "strategy", "target_cases", "seed", "source_cohort", "target_cohort", "machine", "steps")
+    cases = {f"training_cases_{cohort}": number for cohort, number in record.training_cases.items()}
+    seconds = {f"{step}_s": seconds for step, seconds in record.seconds.items()}
+    return {**{name: getattr(record, name) for name in names}, **cases, **seconds}

@@ -7,14 +7,14 @@ Lin et al., Insights into Imaging 2023;14:14, doi 10.1186/s13244-022-01356-8.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from dataclasses import dataclass
 
 import pandas as pd
 
-from uteroseg.experiment.grid import curves
-from uteroseg.experiment.report.strategies import ALL, DEFAULT, StrategySet
-from uteroseg.experiment.report.words import interval
+from uteroseg.experiment.report.blocks import Cell, Group, Head, Note, Section, Table
+from uteroseg.experiment.report.context import Context
+from uteroseg.experiment.report.words import capital, interval
 
 SOURCE = "Lin et al., Insights into Imaging 2023;14:14"
 DOI = "10.1186/s13244-022-01356-8"
@@ -92,109 +92,76 @@ def same_cohorts(cohorts: Collection[str]) -> bool:
     return set(cohorts) == {SOURCE_COHORT, TARGET_COHORT}
 
 
-@dataclass(frozen=True)
-class PaperRow:
-    """A number of target cases: the paper's model, and ours with each strategy as (mean, interval)."""
-
-    cases: int
-    reported: Reported
-    ours: tuple[tuple[str, str] | None, ...]
-
-
-@dataclass(frozen=True)
-class BesidePaper:
-    """The comparison.
-
-    Parameters
-    ----------
-    strategies : tuple of str
-        Of ours, a column each.
-    rows : tuple of PaperRow
-    ours_source : str
-        What training together with every case reaches here on the source test set; empty where there is none.
-    label : str
-        That these are different data.
-    """
-
-    strategies: tuple[str, ...]
-    rows: tuple[PaperRow, ...]
-    ours_source: str
-    label: str
-
-
-def beside_paper(
-    summary: pd.DataFrame,
-    strategies: StrategySet,
-    *,
-    source_cohort: str,
-    target_cohort: str,
-    virtual: bool,
-    available: int | None,
-) -> BesidePaper | None:
-    """Put the paper's numbers beside ours, where the shares of the target cases are the same.
-
-    Parameters
-    ----------
-    summary : DataFrame
-        As `summarise` gives it.
-    strategies : StrategySet
-    source_cohort, target_cohort : str
-    virtual : bool
-    available : int, optional
-        Target patients that there are to train on; where that is not known, numbers of cases are matched.
-
-    Returns
-    -------
-    BesidePaper, optional
-        None where no number of target cases but 0 has its like in the paper.
-    """
-    own = curves(summary)
-    shown = _shown(strategies, own)
-    pooled = {name: _at(own[name], "pooled") for name in shown}
+def beside_paper(context: Context) -> Section:
+    """The paper's numbers beside ours, where the shares of the target cases are the same."""
+    title = "Beside the paper"
+    shown = _shown(context)
+    pooled = {name: _at(context.curves[name], "pooled") for name in shown}
     sizes = sorted({size for found in pooled.values() for size in found})
+    available = context.experiment.target_patients
     matched = [(n, reported) for n in sizes if (reported := matching(n, available))]
     if not any(n for n, _ in matched):
-        return None
+        return Section(title)
     rows = tuple(
-        PaperRow(n, reported, tuple(pooled[name].get(n) for name in shown)) for n, reported in matched
+        (Cell(str(n)), *_of_paper(reported), *(pooled[name].get(n, Cell()) for name in shown))
+        for n, reported in matched
+    )
+    heads = (
+        (
+            Head(f"{capital(context.target)} cases here", rows=2),
+            Head("The paper, pooled", kind="group", columns=2),
+            Head("Here, pooled", kind="group", columns=len(shown)),
+        ),
+        (Head("Cases"), Head("DSC"), *map(Head, shown)),
     )
     last = next((n for n, reported in reversed(matched) if reported.joint), None)
-    joint = next((name for name in strategies.joint if name in own), None)
-    source = _at(own[joint], "source").get(last) if joint and last else None
-    return BesidePaper(
-        strategies=shown,
-        rows=rows,
-        ours_source=source[0] if source else "",
-        label=_label(source_cohort, target_cohort, virtual=virtual),
+    joint = context.joint[0] if context.joint else None
+    ours = _at(context.curves[joint], "source").get(last) if joint and last else None
+    note = (
+        f"{SOURCE}, doi {DOI}: {TRAINING['cervical']} cervical and up to {TRAINING['uterine']} uterine "
+        f"patients to train on, {TEST['cervical']} and {TEST['uterine']} to test on. It found that "
+        f"{EARLY_BEST}, and that {CROSSOVER}; trained together, the cervical patients reached "
+        f"{REPORTED[-1].source:.2f}{f' ({ours.text} here)' if ours else ''}."
+    )
+    return Section(
+        title,
+        (Note(_label(context), style="different"), Table("paper", heads, (Group(rows),)), Note(note)),
+        style="paper-beside",
     )
 
 
-def _shown(strategies: StrategySet, own: Mapping[str, pd.DataFrame]) -> tuple[str, ...]:
+def _of_paper(reported: Reported) -> tuple[Cell, Cell]:
+    share = f" ({100 * reported.share:.0f} %)" if reported.cases else ""
+    small = (reported.note,) if reported.note else ()
+    return Cell(f"{reported.cases}{share}"), Cell(f"{reported.pooled:.2f}", small)
+
+
+def _shown(context: Context) -> tuple[str, ...]:
     """The strategies nearest to what the paper did, and ours; the first four where none is named so."""
-    asked = [strategies.early, ALL, DEFAULT, *strategies.joint]
-    chosen = tuple(dict.fromkeys(name for name in asked if name is not None and name in own))
-    return chosen or tuple(own)[:4]
+    asked = [context.early, "all", "default", *context.joint]
+    chosen = tuple(dict.fromkeys(name for name in asked if name is not None and name in context.curves))
+    return chosen or tuple(context.curves)[:4]
 
 
-def _at(curve: pd.DataFrame, test_set: str) -> dict[int, tuple[str, str]]:
+def _at(curve: pd.DataFrame, test_set: str) -> dict[int, Cell]:
     return {
-        int(row["target_cases"]): (
-            f"{row['dsc_mean']:.2f}",
-            interval(row["dsc_low"], row["dsc_high"], row["dsc_interval"]),
+        int(row["target_cases"]): Cell(
+            f"{row['dsc_mean']:.2f}", (interval(row["dsc_low"], row["dsc_high"], row["dsc_interval"]),)
         )
         for row in curve[curve["test_set"] == test_set].to_dict("records")
     }
 
 
-def _label(source_cohort: str, target_cohort: str, *, virtual: bool) -> str:
-    if virtual:
+def _label(context: Context) -> str:
+    """That these are different data."""
+    if context.experiment.virtual:
         return (
             "Different data: the paper’s patients are real, ours are virtual, calibrated to published "
             "values. Ours show whether the shape is alike; they never reproduce a clinical result."
         )
-    if same_cohorts((source_cohort, target_cohort)):
+    if same_cohorts((context.source, context.target)):
         return "Different data: other patients, other scanners, other annotators."
     return (
-        f"Different data, and other tumours: there from cervical to uterine, here from {source_cohort} to "
-        f"{target_cohort}."
+        f"Different data, and other tumours: there from cervical to uterine, here from {context.source} to "
+        f"{context.target}."
     )

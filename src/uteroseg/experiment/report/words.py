@@ -5,9 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-import pandas as pd
-
-from uteroseg.experiment.grid import curves
+from uteroseg.experiment.report.context import Context
 
 VIRTUAL_LABEL = (
     "Virtual patients, calibrated to published tissue values. These results say nothing about real patients."
@@ -63,44 +61,40 @@ def crossing(low: float, high: float) -> str:
     return f"{low:,.0f} to {'never' if math.isinf(high) else f'{high:,.0f}'}"
 
 
+def capital(text: str) -> str:
+    """Begin with a capital letter."""
+    return text[:1].upper() + text[1:]
+
+
+def counted(number: int, what: str) -> str:
+    """Write a number of things."""
+    return f"{number} {what}{'' if number == 1 else 's'}"
+
+
 def patients_of(cohort: str, number: int) -> str:
     """Write a number of patients."""
-    return f"{number} {cohort} patient{'' if number == 1 else 's'}"
+    return counted(number, f"{cohort} patient")
 
 
 def cases_of(cohort: str, number: int) -> str:
     """Write a number of annotated cases."""
-    return f"{number} {cohort} case{'' if number == 1 else 's'}"
+    return counted(number, f"{cohort} case")
 
 
-def leading_strategy(summary: pd.DataFrame) -> str:
-    """Name the strategy with the highest pooled mean DSC where it has the most target cases."""
-    reached = {
-        strategy: curve[curve["test_set"] == "pooled"]["dsc_mean"].iloc[-1]
-        for strategy, curve in curves(summary).items()
-    }
-    return max(reached, key=lambda strategy: reached[strategy])
-
-
-def cautions(summary: pd.DataFrame, *, source_cohort: str, target_cohort: str) -> list[str]:
-    """Say where few trainings or few patients make the figures say less than they seem to.
-
-    Parameters
-    ----------
-    summary : DataFrame
-        As `summarise` gives it.
-    source_cohort, target_cohort : str
-    """
-    said = []
-    if (summary["seeds"] == 1).any():
+def cautions(context: Context) -> list[str]:
+    """Say where few trainings or few patients make the figures say less than they seem to."""
+    seeds, said = context.summary["seeds"], []
+    if (seeds == 1).any():
         said.append(
             "Each model was trained once (one seed): how much another training would differ is not known."
-            if (summary["seeds"] == 1).all()
+            if (seeds == 1).all()
             else "Some models were trained once (one seed), others several times."
         )
-    names = {"source": source_cohort, "target": target_cohort}
-    patients = summary.groupby("test_set")["patients"].max().to_dict()
-    few = [patients_of(name, patients[s]) for s, name in names.items() if patients.get(s, FEW) < FEW]
+    few = [
+        patients_of(context.names[name], number)
+        for name, number in context.patients.items()
+        if name != "pooled" and number < FEW
+    ]
     if few:
         said.append(
             f"Intervals over fewer than {FEW} patients (here {' and '.join(few)}) tend to be too narrow."
