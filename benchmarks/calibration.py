@@ -32,7 +32,7 @@ def main() -> int:
     chosen = parser.parse_args()
 
     from uteroseg.experiment.config import load_config
-    from uteroseg.experiment.records import read_experiment
+    from uteroseg.experiment.results import read_experiment
     from uteroseg.experiment.runner import run_experiment
     from uteroseg.experiment.summary import per_patient
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import highdicom
 import pytest
 
-from uteroseg.experiment.records import read_experiment
+from uteroseg.experiment.results import read_experiment
 from uteroseg.experiment.summary import summarise
 
 

@@ -9,9 +9,9 @@ import pytest
 from uteroseg import RESEARCH_USE
 from uteroseg.evaluation.metrics import EMPTY_RULE
 from uteroseg.experiment.analysis import analyse, document
-from uteroseg.experiment.records import read_experiment
+from uteroseg.experiment.results import read_experiment
 
-from .test_records import write_run_folder
+from .test_results import write_run_folder
 
 
 @pytest.fixture

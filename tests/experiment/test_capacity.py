@@ -4,7 +4,7 @@ from tests.experiment.small import config
 from uteroseg.experiment import capacity
 from uteroseg.experiment.capacity import Pace, default_workers
 from uteroseg.experiment.cohorts import open_cohorts
-from uteroseg.experiment.records import read_experiment
+from uteroseg.experiment.results import read_experiment
 
 
 @pytest.mark.parametrize(("free", "expected"), [(None, 8), (1e12, 8), (3e9, 2), (1e6, 1)])

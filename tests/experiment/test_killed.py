@@ -12,7 +12,7 @@ import pytest
 
 from tests.experiment.small import config
 from uteroseg.experiment.config import save_config
-from uteroseg.experiment.records import read_experiment
+from uteroseg.experiment.results import read_experiment
 
 SCRIPT = """
 import sys

@@ -8,7 +8,8 @@ import pytest
 from tests.experiment.small import config
 from uteroseg.errors import UserError
 from uteroseg.experiment import runner
-from uteroseg.experiment.records import read_experiment, read_run
+from uteroseg.experiment.records import read_run
+from uteroseg.experiment.results import read_experiment
 from uteroseg.experiment.runner import run_experiment
 from uteroseg.experiment.tasks import Failure
 from uteroseg.experiment.worker import Performer

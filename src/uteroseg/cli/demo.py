@@ -127,7 +127,7 @@ def _predict(output: Path, model: Path, seed: int, update: OnProgress) -> str:
 
 def _summary(output: Path) -> str:
     """One line on what the curve shows."""
-    from uteroseg.experiment.records import read_experiment
+    from uteroseg.experiment.results import read_experiment
     from uteroseg.experiment.summary import summarise
 
     table = summarise(read_experiment(output).cases)

@@ -33,7 +33,7 @@ def experiment(
     """Train and evaluate every model of an experiment, and report."""
     import uteroseg.experiment.report.page  # before training: is all installed that the last step needs?
     from uteroseg.experiment.config import load_config
-    from uteroseg.experiment.records import read_experiment, require_name, write_archive, write_results
+    from uteroseg.experiment.results import read_experiment, require_name, write_archive, write_results
     from uteroseg.experiment.runner import run_experiment
 
     if archive:

@@ -24,7 +24,7 @@ from uteroseg.experiment.outlook import (
     forecasts,
     label_efficiency,
 )
-from uteroseg.experiment.records import Experiment
+from uteroseg.experiment.results import Experiment
 from uteroseg.experiment.summary import stratify, summarise, volume_cuts_ml
 
 SUMMARY_FILE = "summary.json"

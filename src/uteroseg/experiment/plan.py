@@ -14,7 +14,8 @@ from pydantic import BaseModel, ConfigDict
 from uteroseg.errors import UserError
 from uteroseg.experiment.cohorts import Role
 from uteroseg.experiment.config import SOURCE, ExperimentConfig
-from uteroseg.experiment.records import RUN_FILE, finished_folders, is_finished, read_run, run_folder
+from uteroseg.experiment.records import RUN_FILE, read_run
+from uteroseg.experiment.results import finished_folders, is_finished, run_folder
 from uteroseg.model.strategy import Strategy
 
 RECIPE_VERSION = 3

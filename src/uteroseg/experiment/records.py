@@ -1,14 +1,11 @@
-"""What an experiment leaves on disk: each finished run's record and table, and all of them as one file."""
+"""What a finished run leaves on disk: its record (`run.json`) and its table of measures (`cases.csv`)."""
 
 from __future__ import annotations
 
 import csv
 import io
 import math
-import zipfile
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from importlib.util import find_spec
 from pathlib import Path, PurePosixPath
 from typing import Annotated, Any, Literal
 
@@ -16,8 +13,7 @@ import pandas as pd
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from uteroseg.errors import UserError
-from uteroseg.experiment.config import CONFIG_FILE
-from uteroseg.files import write_file, write_text
+from uteroseg.files import write_text
 
 RUN_FILE = "run.json"
 
@@ -111,13 +107,18 @@ def read_run(path: Path) -> RunRecord:
     UserError
         If it is not JSON or a field is missing, unknown or of the wrong type; the first one is named.
     """
+    return parse_run(path.read_bytes(), str(path))
+
+
+def parse_run(text: bytes, where: str) -> RunRecord:
+    """Parse a run's record as `read_run` does; ``where`` it stands is what an error names."""
     try:
-        return RunRecord.model_validate_json(path.read_bytes())
+        return RunRecord.model_validate_json(text)
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         field = ".".join(map(str, first["loc"])) or "the file as a whole"
         raise UserError(
-            f"{path} is not the record of a run ({field}: {first['msg']}).",
+            f"{where} is not the record of a run ({field}: {first['msg']}).",
             expected="run.json as uteroseg wrote it.",
             fix="delete this run's folder and repeat the run with the same command.",
         ) from error
@@ -206,6 +207,11 @@ def read_cases(path: Path) -> pd.DataFrame:
         raise _defect(
             path, f"cannot be read ({error})", "a table of comma-separated values in UTF-8."
         ) from error
+    return checked_cases(text, path)
+
+
+def checked_cases(text: pd.DataFrame, path: Path) -> pd.DataFrame:
+    """Check a table that was read as text, as `read_cases` does; ``path`` is what an error names."""
     if missing := [name for name in CASE_COLUMNS if name not in text.columns]:
         raise _defect(
             path, f"lacks the columns {', '.join(missing)}", f"the columns {', '.join(CASE_COLUMNS)}."
@@ -265,235 +271,3 @@ def _defect(path: Path, problem: str, expected: str) -> UserError:
         expected=expected,
         fix="evaluate again: delete this run's folder and repeat the run, or restore the file from a copy.",
     )
-
-
-TABLE = "results.parquet"
-
-
-def run_folder(directory: Path, run: str) -> Path:
-    """Where a run lies in an experiment's folder."""
-    return directory / "runs" / run
-
-
-def is_finished(folder: Path) -> bool:
-    """Whether a run's record and its table are there."""
-    return (folder / RUN_FILE).is_file() and (folder / CASES_FILE).is_file()
-
-
-def finished_folders(directory: Path) -> list[Path]:
-    """The folders of an experiment's finished runs, planned or not."""
-    return [folder for folder in sorted(directory.glob("runs/*")) if is_finished(folder)]
-
-
-@dataclass(frozen=True)
-class FinishedRun:
-    """A run that has its `run.json`, and the folder it lies in."""
-
-    folder: Path
-    record: RunRecord
-
-
-@dataclass(frozen=True, eq=False)
-class Experiment:
-    """The finished runs of an experiment.
-
-    Parameters
-    ----------
-    directory : Path
-    runs : tuple of FinishedRun
-        At least one; by number of target cases, strategy and seed.
-    cases : DataFrame
-        Every run's `cases.csv`, one below the other.
-    unfinished : int
-        Run folders without `run.json`, left out.
-    """
-
-    directory: Path
-    runs: tuple[FinishedRun, ...]
-    cases: pd.DataFrame
-    unfinished: int
-
-    @property
-    def source_cohort(self) -> str:
-        """The cohort that the models come from."""
-        return self.runs[0].record.source_cohort
-
-    @property
-    def target_cohort(self) -> str:
-        """The cohort that they are adapted to."""
-        return self.runs[0].record.target_cohort
-
-    @property
-    def target_patients(self) -> int | None:
-        """Patients of the target cohort to train on; None where it was not recorded."""
-        found = {run.record.target_patients for run in self.runs} - {0}
-        return found.pop() if len(found) == 1 else None
-
-    @property
-    def virtual(self) -> bool:
-        """Whether any run saw virtual patients."""
-        return any(run.record.virtual for run in self.runs)
-
-
-def read_experiment(directory: Path) -> Experiment:
-    """Read `runs/*/run.json` and `runs/*/cases.csv`.
-
-    Raises
-    ------
-    UserError
-        If no run is finished, a file is defective, or runs do not belong together: other cohorts, other
-        test cases, one run twice.
-    """
-    folders = sorted(folder for folder in directory.glob("runs/*") if folder.is_dir())
-    finished = [folder for folder in folders if (folder / RUN_FILE).is_file()]
-    if not finished:
-        raise UserError(
-            f"{directory} holds no finished run ({len(folders)} unfinished).",
-            expected=f"an experiment folder with at least one runs/NAME/{RUN_FILE}.",
-            fix="name the folder that 'uteroseg experiment' or 'uteroseg demo' wrote, or let it finish.",
-        )
-    found = sorted((FinishedRun(folder, _record_of(folder)) for folder in finished), key=_order)
-    tables = [_cases_of(run) for run in found]
-    _check_together(found, tables)
-    return Experiment(
-        directory=directory,
-        runs=tuple(found),
-        cases=pd.concat(tables, ignore_index=True),
-        unfinished=len(folders) - len(finished),
-    )
-
-
-def write_results(experiment: Experiment) -> Path | None:
-    """Write `results.parquet`: the rows of all runs, sorted, with numbers as numbers.
-
-    Returns
-    -------
-    Path or None
-        None where pyarrow is not installed.
-    """
-    if find_spec("pyarrow") is None:
-        return None
-    table = experiment.cases.sort_values(
-        ["strategy", "target_cases", "seed", "test_set", "case"], ignore_index=True
-    )
-    for column in table.columns.difference(list(CASE_COLUMNS)):
-        filled = table[column].replace("", pd.NA)
-        numbers = pd.to_numeric(filled, errors="coerce")
-        if numbers.notna().sum() == filled.notna().sum():
-            table[column] = numbers.astype("float64")
-    path = experiment.directory / TABLE
-    write_file(path, lambda stage: table.to_parquet(stage, index=False))
-    return path
-
-
-def _record_of(folder: Path) -> RunRecord:
-    """The run's record; without pictures where they were left behind, as in an archive of results."""
-    record = read_run(folder / RUN_FILE)
-    if any((folder / overlay.file).exists() for overlay in record.overlays.values()):
-        return record
-    return record.model_copy(update={"overlays": {}})
-
-
-def _order(run: FinishedRun) -> tuple[int, str, int, str]:
-    record = run.record
-    return record.target_cases, record.strategy, record.seed, record.run
-
-
-def _cases_of(run: FinishedRun) -> pd.DataFrame:
-    path = run.folder / CASES_FILE
-    table = read_cases(path)
-    for column in ("run", "strategy", "target_cases", "seed"):
-        stated = getattr(run.record, column)
-        if (other := table.loc[table[column] != stated, column]).size:
-            raise UserError(
-                f"{path} says {column} {other.iloc[0]}, but {RUN_FILE} beside it says {stated}.",
-                expected="a table and a record of one and the same run.",
-                fix="delete this run's folder and repeat the run; do not copy files between run folders.",
-            )
-    return table
-
-
-def _check_together(found: list[FinishedRun], tables: list[pd.DataFrame]) -> None:
-    first = found[0]
-    expected_cases = _test_cases(tables[0])
-    seen: dict[tuple[str, int, int], FinishedRun] = {}
-    for run, table in zip(found, tables, strict=True):
-        record = run.record
-        cohorts = (record.source_cohort, record.target_cohort)
-        if cohorts != (first.record.source_cohort, first.record.target_cohort):
-            raise _mixed(
-                first, run, f"the cohorts {' → '.join(cohorts)}", "the same two cohorts in every run."
-            )
-        if difference := expected_cases ^ _test_cases(table):
-            raise _mixed(
-                first,
-                run,
-                f"other test cases ({len(difference)} differ)",
-                "the same test cases in every run.",
-            )
-        cell = (record.strategy, record.target_cases, record.seed)
-        if cell in seen:
-            raise _mixed(
-                seen[cell], run, "the same strategy, target cases and seed", "each combination once."
-            )
-        seen[cell] = run
-
-
-def _test_cases(table: pd.DataFrame) -> set[tuple[str, str, str]]:
-    return set(zip(table["test_set"], table["participant"], table["case"], strict=True))
-
-
-def _mixed(first: FinishedRun, second: FinishedRun, difference: str, expected: str) -> UserError:
-    return UserError(
-        f"{second.folder} does not belong beside {first.folder}: it has {difference}.",
-        expected=expected,
-        fix="move the runs of another experiment out of this folder, then report again.",
-    )
-
-
-_DATE = (1980, 1, 1, 0, 0, 0)
-"""The same results make the same file."""
-
-
-def require_name(path: Path) -> None:
-    """Raise a UserError where a file's name does not end in ``.zip``."""
-    if path.suffix.lower() != ".zip":
-        raise UserError(
-            f"The archive is to be {path}.", expected="a name that ends in .zip.", fix="correct `archive`."
-        )
-
-
-def write_archive(directory: Path, path: Path) -> int:
-    """Write the results as a zip archive; unpacked into a folder, the experiment goes on from them there.
-
-    Parameters
-    ----------
-    directory : Path
-        The experiment's folder.
-    path : Path
-        File to write.
-
-    Returns
-    -------
-    int
-        The number of runs in it.
-
-    Raises
-    ------
-    UserError
-        If the file's name does not end in ``.zip``.
-    """
-    require_name(path)
-    folders = finished_folders(directory)
-    files = [directory / CONFIG_FILE]
-    files += [folder / name for folder in folders for name in (RUN_FILE, CASES_FILE)]
-
-    def write(stage: Path) -> None:
-        with zipfile.ZipFile(stage, "w", zipfile.ZIP_DEFLATED) as archive:
-            for file in files:
-                entry = zipfile.ZipInfo(file.relative_to(directory).as_posix(), _DATE)
-                entry.compress_type = zipfile.ZIP_DEFLATED
-                archive.writestr(entry, file.read_bytes())
-
-    write_file(path, write)
-    return len(folders)

@@ -17,7 +17,8 @@ from uteroseg.experiment.children import Child, InProcess, Maker
 from uteroseg.experiment.cohorts import OnProgress, check_cohorts, make_cohorts, open_cohorts
 from uteroseg.experiment.config import CONFIG_FILE, ExperimentConfig, differences, load_config, save_config
 from uteroseg.experiment.plan import PlannedRun, make_plan, refuse_others, resolve_sizes
-from uteroseg.experiment.records import RUN_FILE, finished_folders, read_run
+from uteroseg.experiment.records import RUN_FILE, read_run
+from uteroseg.experiment.results import finished_folders
 from uteroseg.experiment.tasks import Failure, Task, drop_model, is_model
 from uteroseg.files import write_text
 

@@ -23,7 +23,8 @@ from uteroseg.experiment.cohorts import ROLES, OnProgress, open_cohorts
 from uteroseg.experiment.config import ExperimentConfig
 from uteroseg.experiment.evaluate import draw_overlays, evaluate_run
 from uteroseg.experiment.plan import PlannedRun
-from uteroseg.experiment.records import CASES_FILE, RUN_FILE, RunRecord, run_folder, write_cases, write_run
+from uteroseg.experiment.records import CASES_FILE, RUN_FILE, RunRecord, write_cases, write_run
+from uteroseg.experiment.results import run_folder
 from uteroseg.experiment.tasks import Failure, Task, drop_model, is_model
 from uteroseg.model.folder import read_card
 from uteroseg.model.spec import ModelCard

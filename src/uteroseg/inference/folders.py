@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -155,6 +156,8 @@ def _evaluation(path: Path) -> Folder:
 def _experiment(path: Path) -> Folder:
     runs = [one for one in (path / "runs").glob("[!.]*") if one.is_dir()]
     records = [read_json(run / "run.json") for run in runs if (run / "run.json").is_file()]
+    if not records and (kept := path / "runs.jsonl").is_file():
+        records = [json.loads(line) for line in kept.read_text("utf-8").splitlines()]
     return Folder(
         "experiment",
         f"an experiment with {len(records)} finished runs"

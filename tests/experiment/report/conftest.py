@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from uteroseg.experiment.analysis import analyse
-from uteroseg.experiment.records import Experiment, read_experiment
 from uteroseg.experiment.report.context import Context
+from uteroseg.experiment.results import Experiment, read_experiment
 
 from .experiments import write_experiment
 

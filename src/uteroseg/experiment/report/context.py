@@ -11,7 +11,8 @@ from pydantic import ValidationError
 
 from uteroseg.experiment.analysis import Analysis
 from uteroseg.experiment.grid import SETS, curves
-from uteroseg.experiment.records import Experiment, RunRecord
+from uteroseg.experiment.records import RunRecord
+from uteroseg.experiment.results import Experiment
 from uteroseg.model.strategy import STRATEGIES, Strategy
 
 

@@ -9,13 +9,13 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from uteroseg import RESEARCH_USE
 from uteroseg.experiment.analysis import SUMMARY_FILE, analyse, document
-from uteroseg.experiment.records import read_experiment
-from uteroseg.experiment.report import figures, making, outlook, paper, results
+from uteroseg.experiment.report import figures, making, outlook, paper, tables
 from uteroseg.experiment.report.answer import Answer
 from uteroseg.experiment.report.blocks import Drawing, Section
 from uteroseg.experiment.report.checklist import checklist
 from uteroseg.experiment.report.context import Context
 from uteroseg.experiment.report.words import VIRTUAL_LABEL, cautions
+from uteroseg.experiment.results import read_experiment
 from uteroseg.files import replaced_folder, write_json, write_text
 
 REPORT_FILE = "report.html"
@@ -23,16 +23,16 @@ FIGURES, TABLES = "figures", "tables"
 
 SECTIONS: tuple[Callable[[Context], Section], ...] = (
     figures.learning_curves,
-    results.results,
+    tables.results,
     outlook.crossovers,
     outlook.label_efficiency,
     outlook.forecasts,
-    results.against_each_other,
-    results.added_cases,
-    results.forgetting,
-    results.strata,
-    results.pictures,
-    results.every_case,
+    tables.against_each_other,
+    tables.added_cases,
+    tables.forgetting,
+    tables.strata,
+    tables.pictures,
+    tables.every_case,
     paper.beside_paper,
     making.measured,
     making.made,

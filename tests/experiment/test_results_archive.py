@@ -3,8 +3,8 @@ import zipfile
 import pytest
 
 from uteroseg.errors import UserError
-from uteroseg.experiment.records import read_experiment, require_name, write_archive
 from uteroseg.experiment.report.page import write_report
+from uteroseg.experiment.results import read_experiment, require_name, write_archive
 from uteroseg.experiment.runner import run_experiment
 
 

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from uteroseg.experiment.report import results
+from uteroseg.experiment.report import tables
 from uteroseg.experiment.report.context import Context
 from uteroseg.experiment.report.words import difference, p_value
 
@@ -10,7 +10,7 @@ from .sections import heads_of, rows_of, small_of, table_of, with_analysis
 
 
 def test_a_group_for_each_test_set_with_the_start_apart(several: Context) -> None:
-    table = table_of(results.results(several))
+    table = table_of(tables.results(several))
     pooled, target, source, missed = table.groups
     assert [group.title for group in table.groups] == ["Pooled", "Uterine", "Cervical", "Missed tumours"]
     assert (pooled.about, target.about, source.about) == ("36 patients", "24 patients", "12 patients")
@@ -37,25 +37,25 @@ def test_a_group_for_each_test_set_with_the_start_apart(several: Context) -> Non
 
 
 def test_missed_tumours_are_counted_and_the_fewest_are_best(several: Context) -> None:
-    *_, missed = table_of(results.results(several)).groups
+    *_, missed = table_of(tables.results(several)).groups
     counted = {float(row[-1].text): row[-1].best for row in missed.rows}
     assert len(counted) < 2 or counted[min(counted)]
     assert not any(counted[number] for number in counted if number > min(counted))
 
 
 def test_added_shares_say_from_where_to_where(several: Context) -> None:
-    section = results.added_cases(several)
+    section = tables.added_cases(several)
     assert heads_of(table_of(section)) == [
         ["Strategy", "0 → 5", "5 → 13", "13 → 26", "26 → 128", "128 → 256"]
     ]
     assert set(section.files) == {"added_cases"}
     family = several.analysis.added_cases
     nothing = with_analysis(several, added_cases=type(family)(family.table.head(0), ""))
-    assert results.added_cases(nothing).blocks == ()
+    assert tables.added_cases(nothing).blocks == ()
 
 
 def test_strategies_are_set_against_one_of_them_with_the_sign_turned(several: Context) -> None:
-    section = results.against_each_other(several)
+    section = tables.against_each_other(several)
     (group,) = table_of(section).groups
     assert group.title == "Pooled, less “all”"
     table = several.analysis.between.table.set_index(["strategy", "other", "target_cases", "test_set"])
@@ -63,7 +63,7 @@ def test_strategies_are_set_against_one_of_them_with_the_sign_turned(several: Co
     assert {row[0].text: row[1].text for row in group.rows} == {
         name: difference(-of.loc["all", name, 5, "pooled"]) for name in ("default", "encoder-early", "joint")
     }
-    assert results.against_each_other(with_only(several, "joint")).blocks == ()
+    assert tables.against_each_other(with_only(several, "joint")).blocks == ()
 
 
 def with_only(context: Context, strategy: str) -> Context:
@@ -81,7 +81,7 @@ def test_a_difference_that_was_tested_the_other_way_round_keeps_its_sign(several
     )
     context = with_analysis(several, summary=summary, between=others)
     reference = context.leading
-    (group,) = table_of(results.against_each_other(context)).groups
+    (group,) = table_of(tables.against_each_other(context)).groups
     of = others.table.set_index(["strategy", "other", "target_cases", "test_set"])["difference"]
     for row in group.rows:
         name = row[0].text
@@ -94,23 +94,23 @@ def test_a_difference_that_was_tested_the_other_way_round_keeps_its_sign(several
 
 
 def test_forgetting_is_shown_where_there_are_source_patients(several: Context) -> None:
-    (group,) = table_of(results.forgetting(several)).groups
+    (group,) = table_of(tables.forgetting(several)).groups
     assert (group.title, group.about) == ("Cervical", "12 patients")
     family = several.analysis.forgetting
     nothing = with_analysis(several, forgetting=type(family)(family.table.head(0), ""))
-    assert results.forgetting(nothing).blocks == ()
+    assert tables.forgetting(nothing).blocks == ()
 
 
 @pytest.mark.parametrize("place", range(5))
 def test_only_one_or_level_cells_of_a_column_are_best(several: Context, place: int) -> None:
-    for group in table_of(results.results(several)).groups:
+    for group in table_of(tables.results(several)).groups:
         cells = [row[len(row) - 5 + place] for row in group.rows]
         assert len({cell.text for cell in cells if cell.best}) <= 1
 
 
 def test_strata_have_a_column_per_number_of_cases(single: Context) -> None:
     cases = single.experiment.cases
-    table = table_of(results.strata(single))
+    table = table_of(tables.strata(single))
     assert heads_of(table)[1] == ["0", "2", "5", "13"]
     histology, volume = table.groups
     assert (histology.title, volume.title) == ("Histology", "Volume")
@@ -122,12 +122,12 @@ def test_strata_have_a_column_per_number_of_cases(single: Context) -> None:
     squamous = cases[(cases["histology"] == "squamous") & (cases["target_cases"] == 13)]
     assert histology.rows[2][-1].text == f"{squamous['dsc'].mean():.2f}"
     nothing = with_analysis(single, strata=single.analysis.strata.head(0))
-    assert results.strata(nothing).blocks == ()
+    assert tables.strata(nothing).blocks == ()
 
 
 def test_every_case_is_listed_once_the_worst_first(single: Context) -> None:
     cases = single.experiment.cases
-    section = results.every_case(single)
+    section = tables.every_case(single)
     assert heads_of(table_of(section))[1][:4] == ["0", "2", "5", "13"]
     rows = rows_of(section)
     assert sorted(row[0] for row in rows) == sorted(set(cases["case"]))

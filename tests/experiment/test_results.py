@@ -8,7 +8,8 @@ import pandas as pd
 import pytest
 
 from uteroseg.errors import UserError
-from uteroseg.experiment.records import read_experiment, write_cases, write_results
+from uteroseg.experiment.records import write_cases
+from uteroseg.experiment.results import read_experiment, write_results
 
 from .rows import row
 from .test_records_runs import FIELDS
@@ -112,4 +113,4 @@ def test_the_table_of_all_runs_is_sorted_and_its_numbers_are_numbers(tmp_path: P
     assert table["nsd_2mm"].isna().tolist() == [True, False]
     assert table["nsd_2mm"].dtype == "float64"
     assert table["scanner"].tolist() == ["", "GE"]
-    assert {p.name for p in tmp_path.iterdir()} == {"runs", "results.parquet"}
+    assert {p.name for p in tmp_path.iterdir()} == {"runs", "results.parquet", "runs.jsonl"}

@@ -14,7 +14,6 @@ from uteroseg.evaluation.cases import Place
 from uteroseg.experiment.analysis import Family
 from uteroseg.experiment.comparisons import FORGETTING_RULE
 from uteroseg.experiment.grid import curves
-from uteroseg.experiment.records import FinishedRun
 from uteroseg.experiment.report.blocks import (
     Cell,
     Folded,
@@ -38,6 +37,7 @@ from uteroseg.experiment.report.words import (
     listed,
     p_value,
 )
+from uteroseg.experiment.results import FinishedRun
 
 ALL = "all"
 """The strategy that others are compared with, where it is there."""
