@@ -6,7 +6,7 @@ import pytest
 from scipy.optimize import curve_fit
 
 from uteroseg.experiment.grid import Resampling, grid
-from uteroseg.experiment.outlook import FORECAST_COLUMNS, GAIN, check_forecasts, fit, forecasts
+from uteroseg.experiment.outlook import FORECAST_COLUMNS, GAIN, check_forecasts, fit_law, forecasts
 
 from .rows import model
 
@@ -43,7 +43,7 @@ def test_the_fit_is_as_near_as_scipy_s() -> None:
     random = np.random.default_rng(11)
     n = np.array(SIZES, float)
     dsc = A - B * n**-C + random.normal(0, 0.01, (20, 6))
-    found = fit(SIZES, dsc)
+    found = fit_law(SIZES, dsc)
     for row in range(20):
         best, _ = curve_fit(
             lambda n, a, b, c: a - b * n**-c, n, dsc[row], p0=(A, B, C), bounds=((-5, 0, 0.02), (1, 50, 4))
@@ -54,10 +54,10 @@ def test_the_fit_is_as_near_as_scipy_s() -> None:
 
 
 def test_the_curve_never_falls_and_never_exceeds_one() -> None:
-    falling = fit(SIZES, np.linspace(0.8, 0.5, 6)[None])
+    falling = fit_law(SIZES, np.linspace(0.8, 0.5, 6)[None])
     assert falling.b[0] == 0
     assert np.isinf(falling.more_than(256, GAIN)[0])
-    steep = fit(SIZES, np.linspace(0.2, 0.95, 6)[None])
+    steep = fit_law(SIZES, np.linspace(0.2, 0.95, 6)[None])
     assert steep.a[0] <= 1
     assert steep.b[0] > 0
 

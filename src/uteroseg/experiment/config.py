@@ -32,7 +32,7 @@ from uteroseg.phantom.presets import acquisition_named
 
 
 @dataclass(frozen=True, eq=False)
-class Source:
+class YamlFile:
     """A YAML file's values, and where they stand.
 
     Parameters
@@ -58,7 +58,7 @@ class Source:
         return f"{self.name}, line {mark.line + 1}"
 
 
-def read_yaml(path: Path) -> Source:
+def read_yaml(path: Path) -> YamlFile:
     """Read a YAML file that holds a mapping.
 
     Raises
@@ -79,7 +79,7 @@ def read_yaml(path: Path) -> Source:
     if not isinstance(values, dict) or node is None:
         raise _unreadable(f"{path}, line 1", "it holds no settings")
     _refuse_repeated(node, path)
-    return Source(str(path), values, node)
+    return YamlFile(str(path), values, node)
 
 
 def _child(node: Node, key: str | int) -> tuple[Any, Node] | None:
@@ -288,7 +288,7 @@ class ExperimentConfig(_Value):
     budget: Budget = Budget()
     keep_models: bool = False
 
-    _file: Source | None = PrivateAttr(default=None)
+    _file: YamlFile | None = PrivateAttr(default=None)
 
     @field_validator("strategies")
     @classmethod

@@ -242,7 +242,7 @@ class Law(NamedTuple):
             return np.where(left > 0, (self.b / left) ** (1 / self.c) - n, np.inf)
 
 
-def fit(sizes: Sequence[int], dsc: Values) -> Law:
+def fit_law(sizes: Sequence[int], dsc: Values) -> Law:
     """Fit the law by least squares.
 
     Parameters
@@ -296,7 +296,7 @@ def forecasts(resampling: Resampling) -> pd.DataFrame:
     for strategy, sizes, dsc, resampled in _target_curves(resampling):
         if len(sizes) < SIZES_TO_FIT:
             continue
-        law = fit(sizes, dsc)
+        law = fit_law(sizes, dsc)
         fitted = np.stack([law.at(n) for n in sizes], axis=1)
         largest = sizes[-1]
         rows.append(
@@ -304,7 +304,7 @@ def forecasts(resampling: Resampling) -> pd.DataFrame:
                 *(strategy, len(sizes), largest, dsc[0, -1], *(float(constant[0]) for constant in law)),
                 float(np.sqrt(((fitted - dsc) ** 2).mean())),
                 float(law.more_than(largest, GAIN)[0]),
-                *bounds(fit(sizes, resampled).more_than(largest, GAIN)),
+                *bounds(fit_law(sizes, resampled).more_than(largest, GAIN)),
             )
         )
     return pd.DataFrame(rows, columns=list(FORECAST_COLUMNS))
@@ -333,7 +333,7 @@ def check_forecasts(resampling: Resampling) -> pd.DataFrame:
             shown = sizes[:-hidden]
             if len(shown) < SIZES_TO_FIT:
                 continue
-            law, spread = fit(shown, dsc[:, :-hidden]), fit(shown, resampled[:, :-hidden])
+            law, spread = fit_law(shown, dsc[:, :-hidden]), fit_law(shown, resampled[:, :-hidden])
             for place, size in enumerate(sizes[-hidden:], start=len(shown)):
                 reached, predicted = float(dsc[0, place]), float(law.at(size)[0])
                 low, high = bounds(spread.at(size))

@@ -26,7 +26,7 @@ ERROR_NAME = "error.json"
 
 
 @dataclass
-class Outcome:
+class Standing:
     """How an experiment stands.
 
     Parameters
@@ -58,7 +58,7 @@ def run_experiment(
     limit_minutes: float | None = None,
     on_progress: OnProgress = lambda what, done, total, note: None,
     on_run: Callable[[str], None] = lambda text: None,
-) -> Outcome:
+) -> Standing:
     """Make every run of an experiment that is not finished yet.
 
     The same call goes on after a kill. A run that fails leaves ``error.json`` in its folder, and the next
@@ -111,7 +111,7 @@ class _Grid:
     ) -> None:
         self._config, self._directory, self._deadline = config, directory, deadline
         self._on_progress, self._on_run = on_progress, on_run
-        self._outcome = Outcome(planned)
+        self._standing = Standing(planned)
         self._pace = Pace(machine())
         for one in planned:
             if one.is_finished(directory):
@@ -125,7 +125,7 @@ class _Grid:
             task.planned.steps for task in self._waiting if not task.only_model
         )
 
-    def run(self, workers: int) -> Outcome:
+    def run(self, workers: int) -> Standing:
         """Make the runs."""
         started = time.monotonic()
         self._began = started
@@ -143,9 +143,9 @@ class _Grid:
             for maker in makers:
                 maker.stop()
         self._drop_source_models()
-        self._outcome.seconds = (time.monotonic() - started) * max(1, len(makers))
-        self._outcome.remaining = sum(not one.is_finished(self._directory) for one in self._outcome.planned)
-        return self._outcome
+        self._standing.seconds = (time.monotonic() - started) * max(1, len(makers))
+        self._standing.remaining = sum(not one.is_finished(self._directory) for one in self._standing.planned)
+        return self._standing
 
     def _makers(self, number: int) -> Sequence[Maker]:
         if has_gpu():
@@ -154,10 +154,10 @@ class _Grid:
 
     def _tasks(self) -> list[Task]:
         """What is to be made: source models first, then what takes longest."""
-        unfinished = [one for one in self._outcome.planned if not one.is_finished(self._directory)]
+        unfinished = [one for one in self._standing.planned if not one.is_finished(self._directory)]
         needed = {one.source for one in unfinished if not one.is_source}
         tasks = [Task(planned=one) for one in unfinished]
-        for one in self._outcome.planned:
+        for one in self._standing.planned:
             if one.run in needed and one not in unfinished and not self._has_model(one):
                 tasks.append(Task(planned=one, only_model=True))
         return sorted(tasks, key=lambda task: (not task.planned.is_source, -task.planned.steps))
@@ -200,8 +200,8 @@ class _Grid:
         if not task.only_model:
             record = read_run(folder / RUN_FILE)
             self._pace.learn(record)
-            self._outcome.made += 1
-            self._outcome.work_seconds += sum(record.seconds.values())
+            self._standing.made += 1
+            self._standing.work_seconds += sum(record.seconds.values())
             self._done += task.planned.steps
             seconds = ", ".join(f"{name} {value:.0f} s" for name, value in record.seconds.items())
             self._on_run(f"{task.planned}: {seconds} ({self._count()})")
@@ -216,14 +216,14 @@ class _Grid:
             )
         with suppress(OSError):
             write_text(folder / ERROR_NAME, failure.model_dump_json(indent=2) + "\n")
-        self._outcome.failures.append(failure)
+        self._standing.failures.append(failure)
         self._on_run(f"FAILED {failure.title}: {failure.error}")
         if task.planned.is_source:
             self._waiting = [other for other in self._waiting if other.planned.source != task.planned.run]
 
     def _count(self) -> str:
-        finished = sum(one.is_finished(self._directory) for one in self._outcome.planned)
-        return f"{finished} of {len(self._outcome.planned)}"
+        finished = sum(one.is_finished(self._directory) for one in self._standing.planned)
+        return f"{finished} of {len(self._standing.planned)}"
 
     def _tell(self) -> None:
         """Say how far it all is, in optimiser steps, and how long it will take."""
@@ -241,9 +241,9 @@ class _Grid:
         """Delete models that nothing needs any more, also those that a killed call left behind."""
         if self._config.keep_models:
             return
-        unfinished = [one for one in self._outcome.planned if not one.is_finished(self._directory)]
+        unfinished = [one for one in self._standing.planned if not one.is_finished(self._directory)]
         needed = {one.source for one in unfinished}
-        for one in self._outcome.planned:
+        for one in self._standing.planned:
             if one.is_finished(self._directory):
                 drop_model(one.folder(self._directory), keep_model=one.run in needed)
         if not unfinished:
