@@ -7,11 +7,11 @@ import time
 from pathlib import Path
 
 
-def begin(script, *arguments):
+def begin(script, *arguments, **options):
     """Run a script that can import the tests too."""
-    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])}
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
     command = [sys.executable, "-c", script, *map(str, arguments)]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment)
+    return subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment, **options)
 
 
 def kill_at(process, beginning, delay=0.0):

@@ -1,7 +1,4 @@
-"""The command ``uteroseg``, also ``python -m uteroseg``.
-
-A module of its own, and light: the processes that a command begins run it once more.
-"""
+"""The command ``uteroseg``, also ``python -m uteroseg``."""
 
 import atexit
 import os

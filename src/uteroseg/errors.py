@@ -33,6 +33,13 @@ class UserError(Exception):
         return (_rebuild, (self.found, self.expected, self.fix))
 
 
+def reason(error: Exception) -> str:
+    """What a person is told of an error, expected or not."""
+    if isinstance(error, UserError | OSError):
+        return str(error)
+    return f"Unexpected {type(error).__name__}: {error}"
+
+
 def printable(text: str) -> str:
     r"""Text that any terminal and any UTF-8 file takes: bytes of names that are not UTF-8 as ``\xe9``.
 

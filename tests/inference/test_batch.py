@@ -1,10 +1,11 @@
 import csv
 import json
 import os
+import shutil
 import subprocess
 import sys
-from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pydicom
@@ -15,7 +16,7 @@ from PIL import Image
 from tests import tiny
 from tests.dicom.readers import by_highdicom, dciodvfy_errors
 from tests.grids import grid
-from tests.test_meanwhile import die, nothing
+from tests.test_work import die, wait
 from uteroseg.dataset.study_files import write_study
 from uteroseg.dicom.assemble import load_study
 from uteroseg.dicom.scan import scan_folder
@@ -23,8 +24,8 @@ from uteroseg.dicom.studies import find_studies
 from uteroseg.errors import UserError
 from uteroseg.imaging.nifti import read_mask
 from uteroseg.inference.batch import predict_all
-from uteroseg.meanwhile import afterwards, second_process
 from uteroseg.phantom.dicom_files import write_dicom
+from uteroseg.work import HERE, Item, Workers
 
 
 @pytest.fixture
@@ -80,7 +81,11 @@ def test_the_prediction_is_right_where_the_model_is_at_home(tiny_cohorts, tiny_m
 def test_nifti_with_bval_is_enough(tiny_model, tmp_path):
     study, _ = tiny.study(6, geometry=grid("sagittal", (4, 60, 52), (5, 3.1, 3.1)))
     write_study(tmp_path / "x_dwi.nii.gz", study, scanner_adc=tmp_path / "none.nii.gz", sidecar={})
-    findings, _ = predict_all(tmp_path / "x_dwi.nii.gz", tiny_model, tmp_path / "out")
+    with Killed(1) as unasked:
+        findings, _ = predict_all(
+            tmp_path / "x_dwi.nii.gz", tiny_model, tmp_path / "out", object_workers=unasked
+        )
+    assert findings[0].not_written == {}
     mask = read_mask(tmp_path / "out" / "x" / "mask.nii.gz")
     assert mask.data.shape == (4, 60, 52)
     assert not (tmp_path / "out" / "x" / "seg.dcm").exists()
@@ -129,30 +134,31 @@ def fail(*arguments, **options):
     raise ZeroDivisionError("a bug")
 
 
-@contextmanager
-def killed(job):
-    """As a second process that is killed at its job."""
-    with second_process(nothing) as meanwhile, meanwhile(die) as outcome:
-        yield outcome
+class Killed(Workers):
+    """As a second process that is killed at its item."""
+
+    def begin(self, item):
+        return super().begin(Item(item.name, die))
 
 
 @pytest.mark.parametrize(
-    ("broken", "meanwhile", "written", "why"),
+    ("broken", "workers", "written", "why"),
     [
-        ("uteroseg.dicom.seg.write_seg", afterwards, set(), "Unexpected ZeroDivisionError: a bug"),
-        ("uteroseg.dicom.sr.write_sr", afterwards, {"seg.dcm"}, "Unexpected ZeroDivisionError: a bug"),
-        ("uteroseg.model.prediction_folder._site", afterwards, set(), "Unexpected ZeroDivisionError: a bug"),
-        ("", killed, set(), "terminated abruptly"),
+        ("uteroseg.dicom.seg.write_seg", HERE, set(), "Unexpected ZeroDivisionError: a bug"),
+        ("uteroseg.dicom.sr.write_sr", HERE, {"seg.dcm"}, "Unexpected ZeroDivisionError: a bug"),
+        ("uteroseg.model.prediction_folder._site", HERE, set(), "Unexpected ZeroDivisionError: a bug"),
+        ("", Killed(1), set(), "Its process ended with code -9"),
     ],
     ids=["no SEG", "no SR", "not begun", "killed"],
 )
 def test_an_optional_output_that_fails_is_told_and_costs_nothing_else(
-    broken, meanwhile, written, why, scanned, tiny_model, tmp_path, monkeypatch
+    broken, workers, written, why, scanned, tiny_model, tmp_path, monkeypatch
 ):
     if broken:
         monkeypatch.setattr(broken, fail)
     out = tmp_path / "out"
-    (finding,), _ = predict_all(scanned, tiny_model, out, meanwhile=meanwhile)
+    with workers:
+        (finding,), _ = predict_all(scanned, tiny_model, out, object_workers=workers)
     folder = out / finding.case
     assert {p.name for p in folder.iterdir()} == {"mask.nii.gz", "result.json", "overlay.png", *written}
     assert finding.error == ""
@@ -168,6 +174,27 @@ def test_an_optional_output_that_fails_is_told_and_costs_nothing_else(
     monkeypatch.undo()
     (again,), _ = predict_all(scanned, tiny_model, out)
     assert again == finding
+
+
+def test_a_prediction_that_fails_is_taken_away_when_nobody_writes_into_it(
+    scanned, tiny_model, tmp_path, monkeypatch
+):
+    order = []
+
+    class Slow(Workers):
+        def begin(self, item):
+            begun = super().begin(Item(item.name, partial(wait, 0.3, 0)))
+            begun.add_done_callback(lambda _: order.append("written"))
+            return begun
+
+    monkeypatch.setattr("uteroseg.model.prediction_folder.write_mask", fail)
+    remove = shutil.rmtree
+    monkeypatch.setattr(shutil, "rmtree", lambda *a, **o: order.append("removed") or remove(*a, **o))
+    with Slow(1) as workers:
+        (finding,), _ = predict_all(scanned, tiny_model, tmp_path / "out", object_workers=workers)
+    assert "a bug" in finding.error
+    assert order[:2] == ["written", "removed"]
+    assert not list((tmp_path / "out").glob(".*"))
 
 
 def test_nothing_is_said_of_what_was_written(scanned, tiny_model, tmp_path):

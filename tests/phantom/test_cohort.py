@@ -136,8 +136,7 @@ def test_a_killed_run_leaves_whole_patients_and_the_same_command_goes_on(tmp_pat
     script = (
         "from tests.phantom.test_cohort import simulate\n"
         "from pathlib import Path\n"
-        "if __name__ == '__main__':\n"
-        f"    simulate(Path({str(tmp_path / 'd')!r}), 40, workers=2, reader_dsc=0.9)\n"
+        f"simulate(Path({str(tmp_path / 'd')!r}), 40, workers=2, reader_dsc=0.9)\n"
     )
     (tmp_path / "run.py").write_text(script)
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}

@@ -54,9 +54,9 @@ def predict(
     json: Json = False,
 ) -> None:
     """Segment the tumour in every study of a folder."""
-    from uteroseg.model.dicom_objects import objects_meanwhile
+    from uteroseg.model.dicom_objects import object_workers
 
-    with objects_meanwhile(source) as meanwhile, progress() as update, _opening(model) as engine:
+    with object_workers(source) as workers, progress() as update, _opening(model) as engine:
         _import_nibabel_alone()
         from uteroseg.inference.batch import predict_all
         from uteroseg.model.prediction_folder import Outputs
@@ -68,7 +68,7 @@ def predict(
             reading=reading_of(b_values, drop_incomplete, align, adc_b_min, nifti_form),
             outputs=Outputs(probability, keep_empty_frames),
             on_study=lambda finding, done, total: update("studies", done, total, "") if total > 1 else None,
-            meanwhile=meanwhile,
+            object_workers=workers,
         )
     origins = Counter(finding.origin for finding in findings)
     lines = [finding_text(finding, output, several=origins[finding.origin] > 1) for finding in findings]

@@ -11,16 +11,15 @@ from typing import Any
 from uteroseg import RESEARCH_USE, __version__
 from uteroseg.dicom.archive import unpacked
 from uteroseg.dicom.choices import Reading
-from uteroseg.errors import UserError
+from uteroseg.errors import UserError, reason
 from uteroseg.files import read_json, require_new, staged_folder, write_json
 from uteroseg.inference.inputs import StudyInput, find_inputs
 from uteroseg.inference.outputs import Finding, write_table
-from uteroseg.meanwhile import Meanwhile, afterwards
-from uteroseg.model.dicom_objects import reason
 from uteroseg.model.ensemble import Engine, open_model
 from uteroseg.model.prediction import predict_study
 from uteroseg.model.prediction_folder import RESULT, Outputs, write_prediction
 from uteroseg.model.spec import ModelCard
+from uteroseg.work import HERE, Workers
 
 SETTINGS, TABLE = "settings.json", "predictions.csv"
 
@@ -33,7 +32,7 @@ def predict_all(
     reading: Reading | None = None,
     outputs: Outputs | None = None,
     on_study: Callable[[Finding, int, int], None] = lambda finding, number, total: None,
-    meanwhile: Meanwhile = afterwards,
+    object_workers: Workers = HERE,
 ) -> tuple[list[Finding], ModelCard]:
     """Predict every study in a DICOM folder or zip archive, a NIfTI file or a dataset.
 
@@ -50,8 +49,8 @@ def predict_all(
     outputs : Outputs, optional
     on_study : callable
         Told each finding, how many studies are done and how many there are.
-    meanwhile : callable
-        Writes the DICOM objects; see `uteroseg.model.dicom_objects.objects_meanwhile`.
+    object_workers : Workers
+        Write SEG and SR; see `uteroseg.model.dicom_objects.object_workers`.
 
     Returns
     -------
@@ -74,7 +73,7 @@ def predict_all(
         findings: list[Finding] = []
         try:
             for source in inputs:
-                finding = predict_one(source, engine, out, outputs, meanwhile)
+                finding = predict_one(source, engine, out, outputs, object_workers)
                 notes = tuple(map(archive.told, finding.notes))
                 findings.append(replace(finding, notes=notes, error=archive.told(finding.error)))
                 on_study(findings[-1], len(findings), len(inputs))
@@ -110,7 +109,7 @@ def _claim(out: Path, path: Path, engine: Engine, reading: Reading, outputs: Out
 
 
 def predict_one(
-    source: StudyInput, engine: Engine, out: Path, outputs: Outputs, meanwhile: Meanwhile = afterwards
+    source: StudyInput, engine: Engine, out: Path, outputs: Outputs, object_workers: Workers = HERE
 ) -> Finding:
     """Predict a study into ``out/<case>``, where that is not done yet; what fails is told by the Finding."""
     folder = out / source.case
@@ -123,7 +122,7 @@ def predict_one(
             case=source.case,
             digest=source.digest(),
             outputs=outputs,
-            meanwhile=meanwhile,
+            object_workers=object_workers,
         )
         return Finding.of_result(result, source)
     except Exception as error:  # whatever one study of thousands does, the others are wanted

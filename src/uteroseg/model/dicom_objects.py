@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from uteroseg import __version__
-from uteroseg.errors import UserError
-from uteroseg.meanwhile import Meanwhile, afterwards, second_process
+from uteroseg.errors import reason
+from uteroseg.work import Workers
 
 if TYPE_CHECKING:
     from uteroseg.dicom.seg import Site
@@ -18,8 +17,8 @@ if TYPE_CHECKING:
 SEG, SR = "seg.dcm", "sr.dcm"
 
 
-def objects_meanwhile(source: Path) -> AbstractContextManager[Meanwhile]:
-    """Give what SEG and SR are written by: for DICOM a process that imports highdicom from now on.
+def object_workers(source: Path) -> Workers:
+    """What writes SEG and SR: for DICOM a process that imports highdicom from now on, else this one.
 
     That takes about as long as to find, read and predict a study, which goes on beside it.
 
@@ -31,7 +30,7 @@ def objects_meanwhile(source: Path) -> AbstractContextManager[Meanwhile]:
     can_be_dicom = source.suffix.lower() == ".zip" or (
         source.is_dir() and not (source / "dataset_description.json").is_file()
     )
-    return second_process(import_highdicom) if can_be_dicom else nullcontext(afterwards)
+    return Workers(int(can_be_dicom), prepare=import_highdicom)
 
 
 def import_highdicom() -> None:
@@ -93,7 +92,7 @@ def write_objects(
             keep_empty_frames=keep_empty_frames,
         )
     except Exception as error:
-        return none_written(error)
+        return none_written(reason(error))
     try:
         write_sr(folder / SR, segmentation, volume_ml=volume_ml, diameter_mm=diameter_mm, adc=adc)
     except Exception as error:
@@ -101,13 +100,6 @@ def write_objects(
     return {}
 
 
-def none_written(error: Exception) -> dict[str, str]:
+def none_written(why: str) -> dict[str, str]:
     """Say it of both: a report is one of a segmentation."""
-    return {SEG: reason(error), SR: f"It would report on {SEG}."}
-
-
-def reason(error: Exception) -> str:
-    """What a person is told of an error, expected or not."""
-    if isinstance(error, UserError | OSError):
-        return str(error)
-    return f"Unexpected {type(error).__name__}: {error}"
+    return {SEG: why, SR: f"It would report on {SEG}."}

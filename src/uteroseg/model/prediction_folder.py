@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
@@ -12,14 +11,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from uteroseg import RESEARCH_USE, __version__
+from uteroseg.errors import reason
 from uteroseg.files import staged_folder, write_json
 from uteroseg.imaging.nifti import write_image, write_mask
 from uteroseg.imaging.overlay import overlay
 from uteroseg.imaging.study import ADC_LEFT_OUT, DERIVED
-from uteroseg.meanwhile import Meanwhile, afterwards
 from uteroseg.model.dicom_objects import none_written, write_objects
 from uteroseg.model.prediction import Prediction
 from uteroseg.model.spec import ModelCard
+from uteroseg.work import HERE, Failure, Item, Workers
 
 if TYPE_CHECKING:
     from uteroseg.dicom.seg import Site
@@ -50,11 +50,11 @@ def write_prediction(
     case: str,
     digest: str = "",
     outputs: Outputs | None = None,
-    meanwhile: Meanwhile = afterwards,
+    object_workers: Workers = HERE,
 ) -> dict[str, Any]:
     """Write a prediction's folder, whole or not at all; give what its ``result.json`` says.
 
-    Mask, result and picture are always written; ``meanwhile`` SEG and SR, where the study came as DICOM and
+    Mask, result and picture are always written; beside that SEG and SR, where the study came as DICOM and
     they can be: the result says which were not.
 
     Parameters
@@ -67,7 +67,8 @@ def write_prediction(
     digest : str
         What tells the study's files from all others, where it is known.
     outputs : Outputs, optional
-    meanwhile : callable
+    object_workers : Workers
+        Write SEG and SR.
 
     Raises
     ------
@@ -77,7 +78,9 @@ def write_prediction(
     outputs = outputs or Outputs()
     result = _result(prediction, case, digest)
     with staged_folder(folder) as stage:
-        with _dicom(stage, prediction, outputs, meanwhile) as not_written:
+        objects = Item(f"SEG and SR of {case}", _objects(stage, prediction, outputs))
+        begun = (object_workers if prediction.study.source else HERE).begin(objects)
+        try:
             write_mask(stage / "mask.nii.gz", prediction.mask)
             if outputs.probability:
                 probability = prediction.probability.astype(np.float32)
@@ -88,25 +91,19 @@ def write_prediction(
                 caption=f"{case} · tumour {prediction.volume_ml:.1f} mL · model {prediction.card.id}",
             )
             picture.save(stage / "overlay.png", compress_level=1)  # a tenth larger, in a third of the time
-        result["not_written"] = not_written()
+        finally:  # nobody writes into a folder that is moved or taken away
+            written = begun.result()
+        result["not_written"] = none_written(written.reason) if isinstance(written, Failure) else written
         write_json(stage / RESULT, result)
     return result
 
 
-@contextmanager
-def _dicom(
-    stage: Path, prediction: Prediction, outputs: Outputs, meanwhile: Meanwhile
-) -> Iterator[Callable[[], dict[str, str]]]:
-    """Writes SEG and SR while its body runs, where the study came as DICOM.
-
-    Gives what says, after the body, which of them were not written and why: no error of theirs is raised.
-    """
+def _objects(stage: Path, prediction: Prediction, outputs: Outputs) -> Callable[[], dict[str, str]]:
+    """What writes SEG and SR, where the study came as DICOM; it gives what could not be written, and why."""
     if prediction.study.source is None:
-        yield dict
-        return
-    job: Callable[[], dict[str, str]]
+        return dict
     try:
-        job = partial(
+        return partial(
             write_objects,
             stage,
             prediction.mask,
@@ -119,16 +116,7 @@ def _dicom(
             keep_empty_frames=outputs.keep_empty_frames,
         )
     except Exception as error:
-        job = partial(none_written, error)
-    with meanwhile(job) as outcome:
-        yield partial(_outcome, outcome)
-
-
-def _outcome(outcome: Callable[[], dict[str, str]]) -> dict[str, str]:
-    try:
-        return outcome()
-    except Exception as error:  # the other process was killed, such as for memory
-        return none_written(error)
+        return partial(none_written, reason(error))
 
 
 def _site(models: tuple[ModelCard, ...]) -> Site | None:

@@ -24,7 +24,7 @@ from uteroseg.phantom.presets import Encoding, T2Annotation
 from uteroseg.phantom.reader import READER, case_dsc, second_reader
 from uteroseg.phantom.settings import COHORTS, Settings
 from uteroseg.phantom.t2 import T2Image, simulate_t2
-from uteroseg.pool import over_cores
+from uteroseg.work import Failure, Item, in_order
 
 CUT = 0.98
 """A tumour of which less than this share lies in the scanned slab is reported as cut."""
@@ -109,8 +109,10 @@ def simulate_cohort(
     describe_columns(root, VIRTUAL_COLUMNS)
     wanted = [index for index in known if known[index] is None or _lacks_dicom(settings, dicom, index)]
     added, cut = 0, []
-    make = partial(_make, settings=settings, dicom=dicom)
-    for done, made in enumerate(over_cores(make, wanted, workers=workers), start=1):
+    items = [Item(f"patient {index}", partial(_make, index, settings, dicom)) for index in wanted]
+    for done, made in enumerate(in_order(items, workers=workers), start=1):
+        if isinstance(made, Failure):
+            raise made.error
         if known[made.index] is None:
             case = dataset.add(_new_case(made, settings))
             added += 1
@@ -137,7 +139,7 @@ class _Made:
     share_in_slab: float
 
 
-def _make(index: int, *, settings: Settings, dicom: Path | None) -> _Made:
+def _make(index: int, settings: Settings, dicom: Path | None) -> _Made:
     """Simulate one patient and write the DICOM files if they are not there."""
     patient = simulate_patient(
         settings.cohort,

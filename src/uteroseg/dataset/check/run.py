@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ from uteroseg.dataset.check.case import CheckedCase, Job, check_case
 from uteroseg.dataset.check.cohort import check_duplicates, check_tables, open_to_check
 from uteroseg.dataset.check.finding import Finding, Severity
 from uteroseg.files import require_new
-from uteroseg.pool import over_cores
+from uteroseg.work import Failure, Item, in_order
 
 
 @dataclass(frozen=True)
@@ -86,10 +87,13 @@ def check_dataset(
     jobs = [
         Job(root, case, _tumour(dataset.participant(case).histology), pictures is not None) for case in cases
     ]
+    items = [Item(str(job.case), partial(check_case, job)) for job in jobs]
     checked: list[CheckedCase] = []
 
     def strips() -> Iterator[bytes]:
-        for one in over_cores(check_case, jobs, workers=workers):
+        for one in in_order(items, workers=workers):
+            if isinstance(one, Failure):
+                raise one.error
             checked.append(CheckedCase(one.case, one.findings, one.measures, one.key))
             on_case(len(checked), len(jobs))
             yield one.picture or b""
