@@ -33,7 +33,7 @@ def _content(scan: Scan) -> object:
 def _over_processes(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(reading, "MANY", 1)
     monkeypatch.setattr(reading, "_CHUNK", 4)
-    monkeypatch.setattr(reading, "_cores", lambda: 2)
+    monkeypatch.setattr(reading, "cores", lambda: 2)
 
 
 def test_processes_give_what_one_process_gives(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -67,7 +67,7 @@ def test_without_processes_files_are_read_here(
 
 def test_one_core_starts_no_process(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     _over_processes(monkeypatch)
-    monkeypatch.setattr(reading, "_cores", lambda: 1)
+    monkeypatch.setattr(reading, "cores", lambda: 1)
     monkeypatch.setattr(reading, "_read_over", None)
     assert len(scan_folder(folder).series) == 3
 
@@ -79,7 +79,7 @@ def test_a_script_without_a_guard_runs_once(folder: Path, tmp_path_factory: pyte
         "from uteroseg.dicom import reading\n"
         "from uteroseg.dicom.scan import scan_folder\n"
         "print('begins', flush=True)\n"
-        "reading.MANY, reading._cores = 1, lambda: 2\n"
+        "reading.MANY, reading.cores = 1, lambda: 2\n"
         f"print(len(scan_folder(Path({str(folder)!r})).series))\n"
     )
     ran = subprocess.run([sys.executable, script], capture_output=True, text=True, check=True)

@@ -109,7 +109,7 @@ def test_the_marks_cross_between_processes(edit, tmp_path, monkeypatch):
     folder = write(tmp_path / "out")
     change(folder, edit)
     monkeypatch.setattr(reading, "MANY", 2)
-    monkeypatch.setattr(reading, "_cores", lambda: 2)
+    monkeypatch.setattr(reading, "cores", lambda: 2)
     assert found(folder).virtual
 
 
