@@ -1,19 +1,22 @@
 import errno
 import json
+import os
 import shutil
-from dataclasses import dataclass
+import sys
+from functools import partial
 
 import pytest
 
-from tests.experiment.small import config
+from tests.experiment.small import config, die_or_fail, threads
 from uteroseg.errors import UserError
 from uteroseg.experiment import runner
 from uteroseg.experiment.records import read_run
 from uteroseg.experiment.results import read_experiment
 from uteroseg.experiment.runner import run_experiment
-from uteroseg.experiment.tasks import Failure
+from uteroseg.experiment.tasks import SINGLE_THREADED, Failure, Task, make_run
 from uteroseg.experiment.worker import Performer
 from uteroseg.model.strategy import STRATEGIES, Strategy
+from uteroseg.work import Item, Workers
 
 
 @pytest.fixture
@@ -26,22 +29,12 @@ def in_process(monkeypatch):
     """Make runs in this process, as on a GPU; what was made, by name."""
     made = []
 
-    @dataclass(eq=False)
-    class Here:
-        settings: object
-        directory: object
-        events: object
+    def make(config, directory, task):
+        made.append(f"{'model of ' if task.only_model else ''}{task.planned}")
+        return make_run(config, directory, task)
 
-        def start(self, task):
-            performer = Performer(self.settings, self.directory, lambda *progress: None)
-            made.append(f"{'model of ' if task.only_model else ''}{task.planned}")
-            failure = performer.attempt(task)
-            self.events.put((self, {"failed": failure.model_dump() if failure else None}))
-
-        def stop(self):
-            pass
-
-    monkeypatch.setattr(runner, "Child", Here)
+    monkeypatch.setattr(runner, "has_gpu", lambda: True)
+    monkeypatch.setattr(runner, "make_run", make)
     return made
 
 
@@ -127,6 +120,32 @@ def test_without_the_source_model_nothing_is_adapted(tiny_cohorts, tmp_path, in_
     outcome = run_experiment(config(tiny_cohorts.root, seeds=(1, 2)), tmp_path)
     assert in_process == ["source model, seed 1", "source model, seed 2"]
     assert (len(outcome.failures), outcome.remaining) == (2, 6)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="sends SIGKILL")
+def test_a_run_whose_process_dies_fails_with_its_last_words_and_the_next_is_made(
+    tiny_cohorts, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(runner, "make_run", die_or_fail)
+    outcome = run_experiment(config(tiny_cohorts.root, seeds=(1, 2)), tmp_path, workers=1)
+    died, failed = outcome.failures
+    assert (died.title, died.error) == (
+        "source model, seed 1",
+        "Its process ended with code -9: no memory.",
+    )
+    assert (failed.title, failed.error.split(" in ")[0]) == ("source model, seed 2", "broken")
+    assert failed.error.split(" in ")[1] != str(os.getpid())
+    assert len(list(tmp_path.glob("runs/*/error.json"))) == 2
+
+
+def test_a_process_has_one_thread_and_a_run_that_cannot_begin_says_why(finished, tmp_path, monkeypatch):
+    monkeypatch.delenv("OMP_NUM_THREADS")
+    make = partial(make_run, config(tmp_path / "nowhere"), tmp_path, Task(planned=finished[2].planned[0]))
+    with Workers(1, environment=SINGLE_THREADED) as workers:
+        assert workers.begin(Item("threads", threads)).result() == 1
+        failure = workers.begin(Item("source model, seed 1", make)).result()
+    assert failure.name == "source model, seed 1"
+    assert "is not a dataset" in failure.reason
 
 
 def test_a_full_disk_ends_it_and_finished_runs_stay(finished, copy, in_process, monkeypatch):

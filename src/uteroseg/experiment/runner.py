@@ -4,22 +4,21 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
-from queue import SimpleQueue
-from typing import Any
 
+from uteroseg import work
 from uteroseg.errors import UserError
 from uteroseg.experiment.capacity import Pace, default_workers, has_gpu, machine
-from uteroseg.experiment.children import Child, InProcess, Maker
 from uteroseg.experiment.cohorts import OnProgress, check_cohorts, make_cohorts, open_cohorts
 from uteroseg.experiment.config import CONFIG_FILE, ExperimentConfig, differences, load_config, save_config
 from uteroseg.experiment.plan import PlannedRun, make_plan, refuse_others, resolve_sizes
 from uteroseg.experiment.records import RUN_FILE, read_run
 from uteroseg.experiment.results import finished_folders
-from uteroseg.experiment.tasks import Failure, Task, drop_model, is_model
+from uteroseg.experiment.tasks import SINGLE_THREADED, Failure, Task, drop_model, is_model, make_run
 from uteroseg.files import write_text
 
 ERROR_NAME = "error.json"
@@ -117,9 +116,8 @@ class _Grid:
             if one.is_finished(directory):
                 self._pace.learn(read_run(one.folder(directory) / RUN_FILE))
         self._waiting = self._tasks()
-        self._busy: dict[Maker, Task] = {}
-        self._steps: dict[Maker, int] = {}
-        self._events: SimpleQueue[tuple[Maker, dict[str, Any]]] = SimpleQueue()
+        self._busy: dict[work.Item[Failure | None], Task] = {}
+        self._steps: dict[work.Item[Failure | None], int] = {}
         self._total = sum(one.steps for one in planned)
         self._done = self._begun_with = self._total - sum(
             task.planned.steps for task in self._waiting if not task.only_model
@@ -129,28 +127,14 @@ class _Grid:
         """Make the runs."""
         started = time.monotonic()
         self._began = started
-        makers = self._makers(min(workers, len(self._waiting)))
-        try:
-            while True:
-                for maker in makers:
-                    if maker not in self._busy and (task := self._next()):
-                        self._busy[maker] = task
-                        maker.start(task)
-                if not self._busy:
-                    break
-                self._handle(*self._events.get())
-        finally:
-            for maker in makers:
-                maker.stop()
+        workers = min(workers, len(self._waiting))
+        with work.Workers(0 if has_gpu() else workers, environment=SINGLE_THREADED) as crew:
+            for item, outcome in crew.make(self._begin, self._progressed):
+                self._ended(item, outcome)
         self._drop_source_models()
-        self._standing.seconds = (time.monotonic() - started) * max(1, len(makers))
+        self._standing.seconds = (time.monotonic() - started) * max(1, workers)
         self._standing.remaining = sum(not one.is_finished(self._directory) for one in self._standing.planned)
         return self._standing
-
-    def _makers(self, number: int) -> Sequence[Maker]:
-        if has_gpu():
-            return [InProcess(self._config, self._directory, self._events, self._handle)][:number]
-        return [Child(self._config, self._directory, self._events) for _ in range(number)]
 
     def _tasks(self) -> list[Task]:
         """What is to be made: source models first, then what takes longest."""
@@ -181,19 +165,27 @@ class _Grid:
                 return task
         return None
 
-    def _handle(self, maker: Maker, event: dict[str, Any]) -> None:
-        task = self._busy[maker]
-        if "progress" in event:
-            what, done, _, _ = event["progress"]
-            if what == "training steps" and not task.only_model:
-                self._steps[maker] = done
-            self._tell()
-            return
-        del self._busy[maker]
-        self._steps.pop(maker, None)
+    def _begin(self) -> work.Item[Failure | None] | None:
+        task = self._next()
+        if task is None:
+            return None
+        item = work.Item(str(task.planned), partial(make_run, self._config, self._directory, task))
+        self._busy[item] = task
+        return item
+
+    def _progressed(self, item: work.Item[Failure | None], what: str, done: int, *_: object) -> None:
+        if what == "training steps" and not self._busy[item].only_model:
+            self._steps[item] = done
+        self._tell()
+
+    def _ended(self, item: work.Item[Failure | None], failure: Failure | work.Failure | None) -> None:
+        task = self._busy.pop(item)
+        self._steps.pop(item, None)
         folder = task.planned.folder(self._directory)
-        if event["failed"]:
-            self._fail(task, Failure.model_validate(event["failed"]), folder)
+        if isinstance(failure, work.Failure):
+            failure = Failure(run=task.planned.run, title=failure.name, error=failure.reason)
+        if failure:
+            self._fail(task, failure, folder)
             return
         with suppress(OSError):
             (folder / ERROR_NAME).unlink(missing_ok=True)

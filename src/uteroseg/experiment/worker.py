@@ -1,21 +1,13 @@
-"""Make single runs: in this process, or in a child that is told which by lines of JSON."""
+"""Make single runs."""
 
 from __future__ import annotations
 
 import errno
-import json
-import os
 import shutil
-import sys
-import threading
 import time
 import traceback
-from contextlib import suppress
 from pathlib import Path
-from queue import SimpleQueue
 from typing import Any
-
-import torch
 
 from uteroseg.errors import UserError
 from uteroseg.experiment.capacity import machine
@@ -30,8 +22,6 @@ from uteroseg.model.folder import read_card
 from uteroseg.model.spec import ModelCard
 from uteroseg.training.fit import CHECKPOINT
 from uteroseg.training.train import adapt, train
-
-SECONDS_BETWEEN_MESSAGES = 0.5
 
 
 class Performer:
@@ -169,42 +159,3 @@ class Performer:
             )
             rows += [{**about, "test_set": role, **row} for row in found]
         return rows
-
-
-def main() -> None:
-    """Make the runs that lines of standard input ask for; answer with lines on standard output."""
-    answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
-    os.dup2(2, 1)  # what libraries print is no answer
-    lines: SimpleQueue[str] = SimpleQueue()
-    threading.Thread(target=_listen, args=(lines,), daemon=True).start()
-    torch.set_num_threads(1)
-    said = 0.0
-
-    def answer(**values: Any) -> None:
-        print(json.dumps(values), file=answers, flush=True)
-
-    def on_progress(what: str, done: int, total: int, note: str) -> None:
-        nonlocal said
-        if done == total or time.monotonic() - said > SECONDS_BETWEEN_MESSAGES:
-            said = time.monotonic()
-            answer(progress=[what, done, total, note])
-
-    start = json.loads(lines.get())
-    config = ExperimentConfig.model_validate(start["config"])
-    performer = Performer(config, Path(start["directory"]), on_progress)
-    while True:
-        task = Task.model_validate_json(lines.get())
-        failure = performer.attempt(task)
-        answer(failed=failure.model_dump() if failure else None)
-
-
-def _listen(lines: SimpleQueue[str]) -> None:
-    """Pass lines on; leave at once when the parent is gone, so that nobody else writes into its folder."""
-    with suppress(OSError):
-        for line in sys.stdin:
-            lines.put(line)
-    os._exit(0)
-
-
-if __name__ == "__main__":
-    main()
