@@ -127,11 +127,13 @@ def test_a_mask_on_another_grid_does_not_enter(dataset):
     assert dataset.cases() == []
 
 
-def test_a_case_without_a_mask_is_named_before_training(dataset):
-    tiny.add(dataset, seed=1, split="train")
+def test_cases_without_a_mask_are_cases_and_none_with_one_is_an_error(dataset):
     bare = tiny.add(dataset, seed=2, split="train", with_mask=False)
-    with pytest.raises(UserError, match=f"1 of 2 cervical train cases have no mask: {bare}"):
+    with pytest.raises(UserError, match="0 of 1 cervical train cases are annotated"):
         dataset.annotated_cases("cervical", "train")
+    annotated = tiny.add(dataset, seed=1, split="train")
+    assert dataset.annotated_cases("cervical", "train") == [annotated]
+    assert dataset.cases("cervical", "train") == [bare, annotated]
     with pytest.raises(UserError, match="no test cases"):
         dataset.annotated_cases("cervical", "test")
     with pytest.raises(UserError, match="no cohort 'ovarian'"):

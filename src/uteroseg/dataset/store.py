@@ -187,12 +187,12 @@ class Dataset:
         return [CaseId.parse(name.removesuffix("_dwi.nii.gz")) for name in names]
 
     def annotated_cases(self, cohort: str, split: str) -> list[CaseId]:
-        """The cases of a cohort and split, each of which has an annotation.
+        """The cases of a cohort and split that have an annotation.
 
         Raises
         ------
         UserError
-            If there is no case, or a case has no annotation.
+            If there is none.
         """
         cases = self.cases(cohort, split)
         if not cases:
@@ -201,15 +201,14 @@ class Dataset:
                 expected=f"at least one patient of {cohort!r} in the {split} split.",
                 fix="assign splits with 'uteroseg split', or add cases.",
             )
-        bare = [str(case) for case in cases if not self.has_mask(case)]
-        if bare:
+        annotated = [case for case in cases if self.has_mask(case)]
+        if not annotated:
             raise UserError(
-                f"{len(bare)} of {len(cases)} {cohort} {split} cases have no mask: {', '.join(bare[:5])}"
-                f"{' …' if len(bare) > 5 else '.'}",
-                expected=f"a mask for every case, such as {CaseId.parse(bare[0]).annotation('nii.gz')}.",
-                fix="ingest them with annotations, or take these patients out of the split.",
+                f"0 of {len(cases)} {cohort} {split} cases are annotated.",
+                expected=f"at least one mask, such as {cases[0].annotation('nii.gz')}.",
+                fix="ingest them with annotations, or draw masks with 'uteroseg review'.",
             )
-        return cases
+        return annotated
 
     def participant(self, case: CaseId) -> Participant:
         """The participant that a case belongs to."""

@@ -96,7 +96,7 @@ def _masks_alone(root: Path, cases: Sequence[CaseId]) -> Iterator[Finding]:
     bare = [str(case) for case in cases if not (root / case.annotation("nii.gz")).is_file()]
     if masks and bare:
         listed = ", ".join(bare[:5]) + (" …" if len(bare) > 5 else "")
-        fix = "annotate them, or leave these patients in no split: training and evaluation refuse them"
+        fix = "annotate some of them; training and evaluation take those that have a mask"
         yield warning("no-mask", listed, f"{len(bare)} of {len(cases)} cases have no mask", fix)
 
 
