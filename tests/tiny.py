@@ -10,7 +10,7 @@ from uteroseg.imaging.study import DwiStudy, Mask
 GRID = grid("sagittal", (6, 48, 48), (5.0, 4.0, 4.0), (12.5, -94.0, 94.0))
 
 
-def study(seed=1, *, geometry=GRID, b_values=(0.0, 1000.0), scanner_adc=False):
+def study(seed=1, *, geometry=GRID, b_values=(0.0, 1000.0), scanner_adc=False, with_tumour=True):
     """A study and its tumour: bright at the high b-value, of low ADC, in a place that the seed decides."""
     rng = np.random.default_rng(seed)
     points = geometry.to_patient(np.moveaxis(np.indices(geometry.shape), 0, -1))
@@ -18,6 +18,7 @@ def study(seed=1, *, geometry=GRID, b_values=(0.0, 1000.0), scanner_adc=False):
     offset = points - middle
     body = np.linalg.norm(offset[..., 1:] if geometry.plane == "sagittal" else offset[..., :2], axis=-1) < 80
     tumour = np.linalg.norm(offset - rng.uniform(-1, 1, 3) * (3, 25, 25), axis=-1) < rng.uniform(12, 18)
+    tumour &= with_tumour
     adc = np.where(tumour, 0.8, 1.6)
     s0 = np.where(body, np.where(tumour, 500, 300), 5)
     signal = s0 * np.exp(-np.array(b_values)[:, None, None, None] * adc * 1e-3)

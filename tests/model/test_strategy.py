@@ -41,6 +41,10 @@ def test_one_is_read_from_yaml(tmp_path):
         ("a: [", "no strategy"),
         ("interpolation: 0.5\nstart: beginning", "interpolation needs a model"),
         ("trains: []\nstart: beginning", "only the source model itself is left"),
+        ("trains: []\nunannotated: {}", "only the source model itself is left"),
+        ("unannotated: {share: 0}", "unannotated.share"),
+        ("unannotated: {teacher: nobody}", "unannotated.teacher"),
+        ("unannotated: {unsure: [0.6, 0.9]}", "unsure must lie around 0.5"),
     ],
 )
 def test_what_is_wrong_in_a_file_is_said(tmp_path, text, message):
@@ -48,6 +52,18 @@ def test_what_is_wrong_in_a_file_is_said(tmp_path, text, message):
     file.write_text(text)
     with pytest.raises(UserError, match=message):
         strategy_named(str(file))
+
+
+def test_unannotated_cases_teach_by_default_alone_and_others_are_written_as_before(tmp_path):
+    assert [name for name in NAMES if STRATEGIES[name].unannotated] == ["default"]
+    assert "unannotated" not in STRATEGIES["all"].model_dump()
+    file = tmp_path / "s.yaml"
+    file.write_text("unannotated: {teacher: redrawn, begins: 0.5}\n")
+    strategy = strategy_named(str(file))
+    assert (strategy.unannotated.share, strategy.unannotated.teacher) == (0.35, "redrawn")
+    assert strategy.in_words == "every layer, 35 % unannotated cases"
+    assert not strategy.tunes_layers_alone
+    assert type(strategy).model_validate(strategy.model_dump(mode="json")) == strategy
 
 
 def test_unknown_names_and_missing_files_are_refused(tmp_path):

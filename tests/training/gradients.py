@@ -8,17 +8,24 @@ import torch
 
 from uteroseg.dataset.store import Dataset
 from uteroseg.model.spec import ModelSpec
+from uteroseg.model.strategy import Unannotated
 from uteroseg.network.deeplab import build_network
 from uteroseg.network.layers import train_only
+from uteroseg.training.batch import make_batch
 from uteroseg.training.data import load_training_data
-from uteroseg.training.fit import dice_cross_entropy, make_batch, make_fabric
+from uteroseg.training.fit import dice_cross_entropy, make_fabric
+from uteroseg.training.teacher import Teacher
 
 
 def gradients(root: Path, devices: int) -> dict[str, torch.Tensor]:
-    """By parameter, of a batch of eight slices over one or several processes, with norms frozen."""
+    """By parameter, of a batch of eight slices over one or several processes, with norms frozen.
+
+    Four of the slices are taught; of their pixels some count and some do not.
+    """
     spec = ModelSpec(spacing_mm=4.0, matrix=(48, 48))
     dataset = Dataset.open(root)
-    data = load_training_data([(dataset, dataset.cases("cervical"), 1.0)], spec)
+    unannotated = (dataset, dataset.cases("uterine"), 0.5)
+    data = load_training_data([(dataset, dataset.cases("cervical"), 1.0)], spec, unannotated=unannotated)
     fabric = make_fabric(devices)
     fabric.launch()
     network = build_network(spec, seed=1)
@@ -28,11 +35,15 @@ def gradients(root: Path, devices: int) -> dict[str, torch.Tensor]:
             module.eval()
     trained = [p for p in network.parameters() if p.requires_grad]
     model, _ = fabric.setup(network, torch.optim.SGD(trained, 0.1))
-    images, targets = make_batch(
-        data, spec, 8, seed=1, step=3, rank=fabric.global_rank, world=fabric.world_size
+    how = Unannotated(share=0.5, unsure=(0.497, 0.5))
+    teacher = Teacher(network, how, steps=4, tumour_share=0.1, fabric=fabric)
+    batch = make_batch(
+        data, spec, 8, seed=1, step=3, rank=fabric.global_rank, world=fabric.world_size, teacher=teacher
     )
-    assert len(images) == 8 // devices
-    fabric.backward(dice_cross_entropy(model(images), targets, per_sample=True))
+    assert len(batch.images) == 8 // devices
+    assert batch.counts is not None
+    assert devices > 1 or 0.5 < batch.counts.mean() < 1
+    fabric.backward(dice_cross_entropy(model(batch.images), batch.targets, batch.counts, per_sample=True))
     return {name: p.grad for name, p in network.named_parameters() if p.grad is not None}
 
 

@@ -43,6 +43,21 @@ def test_another_mask_image_or_spec_is_prepared_anew(one):
     assert len(set(keys)) == 4
 
 
+def test_an_unannotated_case_is_the_same_with_and_without_a_mask(one):
+    dataset, case = one
+    annotated = prepare_case(dataset, case, SPEC)
+    first = prepare_case(dataset, case, SPEC, annotated=False)
+    (dataset.root / case.annotation("nii.gz")).write_bytes(b"nothing that could be read")
+    again = prepare_case(dataset, case, SPEC, annotated=False)
+    (dataset.root / case.annotation("nii.gz")).unlink()
+    assert {first.key, again.key, prepare_case(dataset, case, SPEC, annotated=False).key} == {first.key}
+    assert first.key != annotated.key
+    assert first.statistics == again.statistics
+    assert first.statistics.tumour_adc is None
+    np.testing.assert_array_equal(first.slices[:, :3], annotated.slices[:, :3])
+    assert not first.slices[:, 3].any()
+
+
 def test_without_a_place_for_the_cache_it_goes_on(one):
     dataset, case = one
     (dataset.root.parent / "d.cache").write_text("in the way")

@@ -8,7 +8,14 @@ from tests import tiny
 from uteroseg.dataset.layout import CaseId
 from uteroseg.dataset.store import Dataset
 from uteroseg.errors import UserError
-from uteroseg.training.cases import MAX_PATIENTS, MIN_PATIENTS, balanced_order, choose_cases, hold_out
+from uteroseg.training.cases import (
+    MAX_PATIENTS,
+    MIN_PATIENTS,
+    balanced_order,
+    choose_cases,
+    hold_out,
+    unannotated_cases,
+)
 
 
 def cases(patients, acquisitions=1):
@@ -41,7 +48,7 @@ def test_fewer_cases_are_among_more(tiny_cohorts):
 
 @pytest.mark.parametrize("number", [0, 4])
 def test_a_number_of_cases_that_is_not_there_is_refused(tiny_cohorts, number):
-    with pytest.raises(UserError, match=f"{number} uterine training cases were asked for and 3 are there"):
+    with pytest.raises(UserError, match=f"{number} uterine training cases were asked for and 3 of 3 are"):
         choose_cases(tiny_cohorts, "uterine", number, seed=1)
 
 
@@ -80,13 +87,25 @@ def test_few_chosen_patients_are_of_every_histology_and_size(tmp_path):
     assert choose_cases(dataset, "uterine", 6, seed=1) != choose_cases(dataset, "uterine", 6, seed=2)
 
 
-def test_volumes_come_from_the_masks_where_the_table_has_none(tmp_path):
-    dataset = tiny.cohorts(tmp_path / "d", train=6)
-    with_table = tiny.cohorts(tmp_path / "t", train=6)
-    for name, participant in with_table.participants.items():
-        mask = with_table.load_mask(CaseId(name)).data.sum()
-        with_table.participants[name] = replace(participant, others={"volume_ml": f"{mask}"})
-    for number in (1, 2, 3, 5):
-        assert choose_cases(dataset, "uterine", number, seed=3) == choose_cases(
-            with_table, "uterine", number, seed=3
-        )
+def test_who_is_chosen_does_not_depend_on_the_masks_of_others(tmp_path):
+    dataset = tiny.cohorts(tmp_path / "d", train=8)
+    chosen = {number: choose_cases(dataset, "uterine", number, seed=3) for number in (1, 2, 3, 5)}
+    others = unannotated_cases(dataset, "uterine", chosen[5])
+    assert len(others) == 3
+    for case in others:
+        (dataset.root / case.annotation("nii.gz")).unlink()
+    for number, before in chosen.items():
+        assert choose_cases(dataset, "uterine", number, seed=3) == before
+    assert unannotated_cases(dataset, "uterine", chosen[5]) == others
+    with pytest.raises(UserError, match="6 uterine training cases were asked for and 5 of 8 are annotated"):
+        choose_cases(dataset, "uterine", 6, seed=3)
+
+
+def test_of_patients_to_validate_on_and_of_the_test_split_nothing_is_taken(tmp_path):
+    dataset = Dataset.open_or_create(tmp_path / "d")
+    for seed, patient, split in ((1, "a", "train"), (2, "a", "train"), (3, "b", "train"), (4, "c", "test")):
+        tiny.add(dataset, seed=seed, patient=patient, split=split, with_mask=seed in (1, 3))
+    first, second, third, _ = dataset.cases()
+    assert unannotated_cases(dataset, "cervical", [first]) == [second, third]
+    assert unannotated_cases(dataset, "cervical", [first], [third]) == [second]
+    assert unannotated_cases(dataset, "cervical", [third], [first]) == []

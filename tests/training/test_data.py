@@ -130,3 +130,68 @@ def test_planes_are_not_mixed(tmp_path):
     ]
     with pytest.raises(UserError, match="sub-0001 is sagittal, sub-0002 is axial"):
         load(dataset, cases)
+
+
+def test_unannotated_cases_are_the_last_of_a_batch_and_any_of_their_slices_is_drawn(dataset):
+    labelled, others = (
+        dataset.annotated_cases("uterine", "train"),
+        dataset.annotated_cases("cervical", "train"),
+    )
+    plain = load(dataset, labelled)
+    data = load(dataset, labelled, unannotated=(dataset, others, 0.35))
+    assert (data.unannotated.share, len(data.unannotated.slices), len(data.statistics)) == (0.35, 18, 6)
+    assert data.unannotated.slices.tolist() == list(range(18, 36))
+    assert not data.slices[18:, 3].any()
+    assert data.tumour_share == pytest.approx(float(plain.slices[:, 3].double().mean()))
+    slices, low_b = data.sample(8, generator(1), unannotated=3)
+    assert len(slices) == len(low_b) == 8
+    assert not slices[5:, 3].any()
+    whole, _ = plain.sample(5, generator(1))
+    assert torch.equal(slices[:5], whole)
+    assert torch.equal(data.sample(8, generator(1))[0], plain.sample(8, generator(1))[0])
+    drawn = data.unannotated.draw(10_000, generator(2))
+    assert torch.bincount(drawn - 18).float().std() < 60
+
+
+def test_the_masks_of_unannotated_cases_are_not_there_for_training(dataset, tmp_path):
+    bare = tiny.cohorts(tmp_path / "bare")
+    for case in bare.cases("cervical"):
+        (bare.root / case.annotation("nii.gz")).unlink()
+    first, second = (
+        load(one, one.annotated_cases("uterine", "train"), unannotated=(one, one.cases("cervical"), 0.35))
+        for one in (dataset, bare)
+    )
+    assert (
+        first.fingerprint
+        == second.fingerprint
+        != load(dataset, dataset.cases("uterine", "train")).fingerprint
+    )
+    assert torch.equal(first.slices, second.slices)
+
+
+def test_unannotated_cases_that_cannot_be_used_are_left_out_by_name(tmp_path):
+    dataset = Dataset.open_or_create(tmp_path / "d")
+    labelled = tiny.add(dataset, seed=1)
+    axial = tiny.add(dataset, seed=2, geometry=grid("axial", (6, 48, 48), (5, 4, 4)), with_mask=False)
+    scanner = tiny.add(dataset, seed=3, b_values=(50.0, 400.0, 800.0), with_mask=False)
+    dark, low, broken = (tiny.add(dataset, seed=seed, with_mask=False) for seed in (4, 5, 6))
+    image = nib.load(dataset.root / dark.dwi("nii.gz"))
+    nib.save(
+        nib.Nifti1Image(np.zeros(image.shape, np.float32), image.affine), dataset.root / dark.dwi("nii.gz")
+    )
+    (dataset.root / low.dwi("bval")).write_text("0 100\n")
+    path = dataset.root / broken.dwi("nii.gz")
+    path.write_bytes(path.read_bytes()[:1000])
+    told = []
+    data = load(
+        dataset,
+        [labelled],
+        unannotated=(dataset, [axial, scanner, dark, low, broken], 0.3),
+        on_case=lambda *args: told.append(args),
+    )
+    assert list(data.left_out) == [str(case) for case in (axial, dark, low, broken)]
+    assert "It is axial" in data.left_out[str(axial)]
+    assert len(data.unannotated.slices) == 6
+    assert data.low_b[-1] == 50
+    assert told[-1] == (6, 6)
+    assert load(dataset, [labelled], unannotated=(dataset, [axial], 0.3)).unannotated is None

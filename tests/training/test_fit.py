@@ -111,8 +111,8 @@ def run_one_more(data, folder, groups, validate):
 
 
 def test_a_batch_that_does_not_fit_says_which_would(data, tmp_path, monkeypatch):
-    def crowded(fabric, model, optimiser, images, targets, recipe):
-        if len(images) > 2:
+    def crowded(fabric, model, optimiser, batch, recipe):
+        if len(batch.images) > 2:
             raise torch.OutOfMemoryError("out of memory")
         return torch.zeros(())
 

@@ -29,3 +29,22 @@ def test_per_sample_the_whole_is_the_mean_of_the_parts():
     torch.testing.assert_close(dice_cross_entropy(logits, target, per_sample=True), sum(parts) / 2)
     batch = dice_cross_entropy(logits, target)
     assert not torch.isclose(batch, sum(parts) / 2)
+
+
+@pytest.mark.parametrize("per_sample", [False, True])
+def test_what_does_not_count_teaches_nothing(per_sample):
+    torch.manual_seed(1)
+    logits, target, counts = torch.randn(4, 1, 8, 8), square(4), torch.ones(4, 1, 8, 8)
+    whole = dice_cross_entropy(logits, target, per_sample=per_sample)
+    assert torch.equal(dice_cross_entropy(logits, target, counts, per_sample=per_sample), whole)
+    counts[2:] = 0
+    counts[0, :, 3] = 0
+    logits.requires_grad_()
+    losses = []
+    for other in (target, 1 - target):
+        other = torch.where(counts > 0, target, other)
+        losses.append(dice_cross_entropy(logits, other, counts, per_sample=per_sample))
+    assert losses[0] == losses[1]
+    losses[0].backward()
+    assert not logits.grad[counts == 0].any()
+    assert logits.grad[counts > 0].all()

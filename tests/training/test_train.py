@@ -1,4 +1,5 @@
 import re
+import shutil
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from uteroseg.model.spec import ModelSpec
 from uteroseg.model.strategy import STRATEGIES, strategy_named
 from uteroseg.network.deeplab import build_network
 from uteroseg.network.layers import expand_groups, layer_groups
+from uteroseg.training.cases import choose_cases
 from uteroseg.training.train import adapt, train
 
 SPEC = ModelSpec(spacing_mm=4.0, matrix=(48, 48))
@@ -172,7 +174,7 @@ def test_a_strategy_that_needs_source_cases_says_so(dataset, source, tmp_path, n
 
 @pytest.mark.parametrize("cases", [0, 4])
 def test_a_number_of_cases_that_is_not_there_is_refused(dataset, source, tmp_path, cases):
-    with pytest.raises(UserError, match=f"{cases} uterine training cases were asked for and 3 are there"):
+    with pytest.raises(UserError, match=f"{cases} uterine training cases were asked for and 3 of 3 are"):
         adapt(dataset, "uterine", tmp_path / "m", cases=cases, source=source, strategy=strategy_named("all"))
     assert not list(tmp_path.iterdir())
 
@@ -186,12 +188,85 @@ def test_a_taken_folder_is_refused_before_training(dataset, tmp_path):
     assert [p.name for p in tmp_path.iterdir()] == ["mine"]
 
 
-def test_a_case_without_a_mask_stops_before_training(tmp_path):
+def test_a_cohort_without_any_mask_stops_before_training(source, tmp_path):
     dataset = Dataset.open_or_create(tmp_path / "d")
-    tiny.add(dataset, split="train", with_mask=False)
-    with pytest.raises(UserError, match="have no mask"):
+    for seed in (1, 2):
+        tiny.add(dataset, seed=seed, split="train", with_mask=False)
+    with pytest.raises(UserError, match="0 of 2 cervical train cases are annotated"):
         train(dataset, ["cervical"], tmp_path / "m", spec=SPEC)
+    with pytest.raises(UserError, match="0 of 2 cervical train cases are annotated"):
+        adapt(dataset, "cervical", tmp_path / "m", cases=1, source=source)
     assert not (tmp_path / "m").exists()
+
+
+def test_cases_without_a_mask_are_cases_and_training_takes_the_others(tmp_path):
+    dataset = tiny.cohorts(tmp_path / "d")
+    train(dataset, ["cervical"], tmp_path / "before", spec=SPEC, recipe=SHORT)
+    tiny.add(dataset, seed=50, split="train", with_mask=False)
+    card = train(dataset, ["cervical"], tmp_path / "after", spec=SPEC, recipe=SHORT)
+    assert card.training.cases == {"cervical": 3}
+    first, second = weights(tmp_path / "before"), weights(tmp_path / "after")
+    assert all(torch.equal(tensor, second[name]) for name, tensor in first.items())
+
+
+@pytest.mark.parametrize("number", [1, 2])
+def test_default_is_taught_by_the_others_whether_they_have_masks_or_not(source, tmp_path, number):
+    """In an experiment most have; what has it must be as good as deleted. Test patients never teach."""
+    dataset = tiny.cohorts(tmp_path / "d", train=8)
+    options = {"cases": number, "source": source, "source_cases": (dataset, "cervical"), "seed": 3}
+    card = adapt(dataset, "uterine", tmp_path / "with", recipe=SHORT, **options)
+    assert card.training.cases == {"cervical": 8, "uterine": number}
+    assert (card.training.unannotated_cases, card.training.left_out) == (8 - number, {})
+    shutil.rmtree(tmp_path / "d.cache")
+    chosen = choose_cases(dataset, "uterine", number, seed=3)
+    for case in set(dataset.cases("uterine")) - set(chosen):
+        (dataset.root / case.annotation("nii.gz")).unlink()
+        if dataset.participant(case).split == "test":
+            (dataset.root / case.dwi("nii.gz")).write_bytes(b"never opened")
+    again = adapt(dataset, "uterine", tmp_path / "without", recipe=SHORT, **options)
+    assert again.training.data_fingerprint == card.training.data_fingerprint
+    first, second = weights(tmp_path / "with"), weights(tmp_path / "without")
+    assert all(torch.equal(tensor, second[name]) for name, tensor in first.items())
+    plain = STRATEGIES["default"].model_copy(update={"unannotated": None})
+    alone = adapt(dataset, "uterine", tmp_path / "alone", recipe=SHORT, strategy=plain, **options)
+    assert (alone.training.unannotated_cases, alone.id != again.id) == (0, True)
+
+
+def test_with_validation_the_masks_of_the_others_do_not_count_either(source, tmp_path):
+    dataset = tiny.cohorts(tmp_path / "d", train=30)
+    chosen = choose_cases(dataset, "uterine", 27, seed=1)
+    options = {"cases": 27, "source": source, "source_cases": (dataset, "cervical")}
+    cards = []
+    for name in ("with", "without"):
+        cards.append(adapt(dataset, "uterine", tmp_path / name, recipe=SHORT, **options))
+        for case in set(dataset.cases("uterine", "train")) - set(chosen):
+            (dataset.root / case.annotation("nii.gz")).unlink(missing_ok=True)
+    assert cards[0].id == cards[1].id
+    assert cards[0].training.model_copy(update={"seconds": 0}) == cards[1].training.model_copy(
+        update={"seconds": 0}
+    )
+    assert (cards[0].training.validation_cases, cards[0].training.unannotated_cases) == (5, 3)
+
+
+def test_without_source_cases_default_is_still_taught(dataset, source, tmp_path):
+    card = adapt(dataset, "uterine", tmp_path / "m", cases=2, source=source, recipe=SHORT)
+    assert (card.training.strategy, card.training.unannotated_cases) == ("default: interpolate", 1)
+
+
+def test_what_is_left_out_is_in_the_record(source, tmp_path):
+    dataset = tiny.cohorts(tmp_path / "d")
+    other = tiny.add(
+        dataset,
+        "uterine",
+        seed=50,
+        split="train",
+        with_mask=False,
+        geometry=grid("axial", (6, 48, 48), (5, 4, 4)),
+    )
+    card = adapt(dataset, "uterine", tmp_path / "m", cases=3, source=source, recipe=SHORT)
+    assert card.training.unannotated_cases == 0
+    assert list(card.training.left_out) == [str(other)]
+    assert card.spec.plane == "sagittal"
 
 
 def test_a_model_of_another_plane_is_not_adapted(dataset, tmp_path):

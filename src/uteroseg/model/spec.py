@@ -120,6 +120,10 @@ class TrainingRecord(_Value):
     """Number of training cases by cohort, those of the source model included."""
     validation_cases: int = 0
     """Of the cases of this training, those that were held out to validate on."""
+    unannotated_cases: int = 0
+    """Cases of the target cohort that taught without a mask; those of its ancestors are not counted."""
+    left_out: dict[str, str] = {}
+    """Unannotated cases that could not be used, and why."""
     virtual: bool
     """Whether any training case was a virtual patient."""
     data_fingerprint: str

@@ -3,11 +3,53 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SerializerFunctionWrapHandler,
+    ValidationError,
+    model_serializer,
+    model_validator,
+)
 
 from uteroseg.errors import UserError
+
+
+class Unannotated(BaseModel):
+    """How target cases without a mask teach.
+
+    A teacher, made of the network's own earlier weights, draws masks on their slices as they are. The network
+    learns these masks on the same slices varied.
+
+    Parameters
+    ----------
+    share : float
+        Of every batch. Labelled and source cases divide the rest as they would divide the whole.
+    teacher : str
+        ``average``: the moving average of the weights, as it is at each step. ``drawn``: as it was when
+        teaching began, so that each mask is drawn once. ``redrawn``: that, and anew half-way to the end.
+    begins : float
+        The share of the steps after which they teach. Before, labelled cases have their place.
+    unsure : (float, float)
+        Pixels with a probability between these count for nothing.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    share: float = Field(default=0.35, gt=0, lt=1)
+    teacher: Literal["average", "drawn", "redrawn"] = "average"
+    begins: float = Field(default=0.3, ge=0, lt=1)
+    unsure: tuple[float, float] = (0.3, 0.7)
+
+    @model_validator(mode="after")
+    def _around_a_half(self) -> Unannotated:
+        low, high = self.unsure
+        if not 0 <= low <= 0.5 <= high <= 1:
+            raise ValueError("unsure must lie around 0.5, such as [0.3, 0.7]")
+        return self
 
 
 class Strategy(BaseModel):
@@ -29,6 +71,8 @@ class Strategy(BaseModel):
         of a few shares is taken instead.
     without_source : str, optional
         The strategy to take where source cases are not at hand.
+    unannotated : Unannotated, optional
+        How target cases without a mask teach, where there are any; by default they do not.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -40,14 +84,22 @@ class Strategy(BaseModel):
     source_share: Annotated[float, Field(ge=0, lt=1)] | Literal["pooled"] = 0.0
     interpolation: Annotated[float, Field(gt=0, le=1)] | None = None
     without_source: str | None = None
+    unannotated: Unannotated | None = None
 
     @model_validator(mode="after")
     def _fits(self) -> Strategy:
         if self.interpolation is not None and self.start == "beginning":
             raise ValueError("interpolation needs a model that started from the source model")
-        if not self.trains and (self.start == "beginning" or self.interpolation is not None):
+        more = self.start == "beginning" or self.interpolation is not None or self.unannotated is not None
+        if not self.trains and more:
             raise ValueError("without layers that train, only the source model itself is left")
         return self
+
+    @model_serializer(mode="wrap")
+    def _as_before(self, plain: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Without ``unannotated`` where it is not used: runs of before there was such keep their hash."""
+        values: dict[str, Any] = plain(self)
+        return values if self.unannotated else {k: v for k, v in values.items() if k != "unannotated"}
 
     @property
     def needs_source_cases(self) -> bool:
@@ -62,7 +114,7 @@ class Strategy(BaseModel):
     @property
     def tunes_layers_alone(self) -> bool:
         """Whether only the layers that it tunes make it what it is: target cases, from the source model."""
-        plain = not self.needs_source_cases and self.interpolation is None
+        plain = not self.needs_source_cases and self.interpolation is None and self.unannotated is None
         return self.start == "source" and plain and bool(self.trains)
 
     @property
@@ -84,6 +136,8 @@ class Strategy(BaseModel):
             words.append(f"{100 * self.source_share:.0f} % source cases")
         if self.interpolation is not None:
             words.append("interpolated")
+        if self.unannotated is not None:
+            words.append(f"{100 * self.unannotated.share:.0f} % unannotated cases")
         return ", ".join(words)
 
 
@@ -112,7 +166,13 @@ STRATEGIES = {
         Strategy(name="norm", trains=("norm-affine", "norm-statistics")),
         Strategy(name="replay", source_share=0.5),
         Strategy(name="interpolate", interpolation=0.5),
-        Strategy(name="default", start="beginning", source_share=0.5, without_source="interpolate"),
+        Strategy(
+            name="default",
+            start="beginning",
+            source_share=0.5,
+            without_source="interpolate",
+            unannotated=Unannotated(),
+        ),
     )
 }
 

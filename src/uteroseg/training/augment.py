@@ -43,7 +43,7 @@ def augment(slices: Tensor, low_b: Tensor, plane: Plane, generator: torch.Genera
     Parameters
     ----------
     slices : Tensor of float32, shape (n, 4, height, width)
-        The image at the lowest b-value, at b 1000 s/mm², ADC, tumour.
+        The image at the lowest b-value, at b 1000 s/mm², ADC, tumour (or its probability).
     low_b : Tensor of float32, shape (n,)
         Lowest b-value, s/mm².
     plane : str
@@ -54,8 +54,8 @@ def augment(slices: Tensor, low_b: Tensor, plane: Plane, generator: torch.Genera
     Returns
     -------
     channels : Tensor of float32, shape (n, 3, height, width)
-    targets : Tensor of float32, shape (n, 1, height, width)
-        0 or 1.
+    tumour : Tensor of float32, shape (n, 1, height, width)
+        Moved along; interpolated, so between the values that it had.
     """
     moved = _move(slices, plane, generator)
     images, adc, tumour = moved[:, :2], moved[:, 2:3], moved[:, 3:]
@@ -63,7 +63,7 @@ def augment(slices: Tensor, low_b: Tensor, plane: Plane, generator: torch.Genera
     change = (varied.clamp_min(FLOOR) / images.clamp_min(FLOOR)).log()
     span = ((HIGH_B - low_b) * ADC_UNIT).view(-1, 1, 1, 1)
     adc = (adc + (change[:, :1] - change[:, 1:]) / span).clamp(0, MAX_ADC) * (adc > 0)
-    return torch.cat([varied, adc], dim=1), (tumour >= 0.5).float()
+    return torch.cat([varied, adc], dim=1), tumour
 
 
 def _move(slices: Tensor, plane: Plane, generator: torch.Generator) -> Tensor:

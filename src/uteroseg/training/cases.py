@@ -13,7 +13,6 @@ import numpy as np
 from uteroseg.dataset.layout import CaseId
 from uteroseg.dataset.store import Dataset
 from uteroseg.errors import UserError
-from uteroseg.imaging.measure import volume_ml
 
 MIN_PATIENTS = 26
 """With fewer, every case is needed to train on."""
@@ -23,27 +22,52 @@ MAX_PATIENTS = 24
 
 
 def choose_cases(dataset: Dataset, cohort: str, patients: int, *, seed: int) -> list[CaseId]:
-    """The training cases of some patients of a cohort; with more patients, those of fewer are among them.
+    """The annotated training cases of some patients of a cohort; with more, those of fewer are among them.
 
-    However many are asked for, each histology and third of the cohort's tumour volumes is represented as in
-    the whole cohort, to less than one patient.
+    However many are asked for, each histology and third of the cohort's tumour volumes, where the table of
+    participants has them, is represented as in the whole cohort, to less than one patient. Only patients
+    without any mask are passed over. Masks are not read: whose is not chosen could as well have none.
 
     Raises
     ------
     UserError
-        If fewer patients are there, or the number is not positive.
+        If fewer annotated patients are there, or the number is not positive.
     """
-    cases = dataset.annotated_cases(cohort, "train")
-    patients_in_order = _in_order(cases, str(seed))
-    available = balanced_order(patients_in_order, _strata(dataset, cases))
+    annotated, every = dataset.annotated_cases(cohort, "train"), dataset.cases(cohort, "train")
+    able = {case.participant for case in annotated}
+    order = balanced_order(_in_order(every, str(seed)), _strata(dataset, every))
+    available = [patient for patient in order if patient in able]
     if not 1 <= patients <= len(available):
         raise UserError(
-            f"{patients} {cohort} training cases were asked for and {len(available)} are there.",
+            f"{patients} {cohort} training cases were asked for and {len(available)} of {len(order)} "
+            "are annotated.",
             expected=f"a number from 1 to {len(available)}.",
-            fix="ask for fewer, or add cases.",
+            fix="ask for fewer, annotate more, or add cases.",
         )
     chosen = set(available[:patients])
-    return [case for case in cases if case.participant in chosen]
+    return [case for case in annotated if case.participant in chosen]
+
+
+def unannotated_cases(
+    dataset: Dataset, cohort: str, labelled: Sequence[CaseId], held_out: Sequence[CaseId] = ()
+) -> list[CaseId]:
+    """The training cases of a cohort that are taken to have no mask: all but the labelled ones.
+
+    Parameters
+    ----------
+    dataset : Dataset
+    cohort : str
+    labelled : sequence of CaseId
+        Those that train with their masks.
+    held_out : sequence of CaseId
+        Validation cases; nothing of their patients is taken.
+    """
+    taken, tested = set(labelled), {case.participant for case in held_out}
+    return [
+        case
+        for case in dataset.cases(cohort, "train")
+        if case not in taken and case.participant not in tested
+    ]
 
 
 def hold_out(cases: Sequence[CaseId], *, seed: int) -> tuple[list[CaseId], list[CaseId]]:
@@ -91,24 +115,25 @@ def balanced_order(patients: Sequence[str], strata: Mapping[str, Hashable]) -> l
 
 
 def _strata(dataset: Dataset, cases: Sequence[CaseId]) -> dict[str, Hashable]:
-    """Each patient's histology, and the third of the volumes that the tumour is in."""
-    volumes: dict[str, float] = {}
-    for case in cases:
-        volumes[case.participant] = max(volumes.get(case.participant, 0.0), _volume_ml(dataset, case))
-    cuts = np.quantile(list(volumes.values()), [1 / 3, 2 / 3])
+    """Each patient's histology, and the third of the volumes that the tumour is in, where that is known."""
+    volumes = {case.participant: _volume_ml(dataset, case) for case in cases}
+    known = [volume for volume in volumes.values() if math.isfinite(volume)]
+    cuts = np.quantile(known or [math.nan], [1 / 3, 2 / 3])
     return {
-        patient: (dataset.participants[patient].histology, int(np.searchsorted(cuts, volume)))
+        patient: (
+            dataset.participants[patient].histology,
+            int(np.searchsorted(cuts, volume)) if math.isfinite(volume) else None,
+        )
         for patient, volume in volumes.items()
     }
 
 
 def _volume_ml(dataset: Dataset, case: CaseId) -> float:
-    """The tumour's volume as the table of participants has it, else the mask's."""
+    """The tumour's volume as the table of participants has it, else not a number."""
     try:
-        volume = float(dataset.participant(case).others["volume_ml"])
+        return float(dataset.participant(case).others["volume_ml"])
     except (KeyError, ValueError):
-        volume = math.nan
-    return volume if math.isfinite(volume) else volume_ml(dataset.load_mask(case))
+        return math.nan
 
 
 def _in_order(cases: Iterable[CaseId], what: str) -> list[str]:

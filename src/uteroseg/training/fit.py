@@ -15,13 +15,14 @@ from torch import Tensor, nn
 
 from uteroseg.errors import UserError
 from uteroseg.files import write_text
-from uteroseg.model.prepare import CHANNELS
 from uteroseg.model.recipe import Recipe
 from uteroseg.model.spec import ModelSpec
+from uteroseg.model.strategy import Unannotated
 from uteroseg.network.layers import train_only
-from uteroseg.training.augment import augment
+from uteroseg.training.batch import Batch, make_batch
 from uteroseg.training.data import TrainingData
 from uteroseg.training.state import TrainingState
+from uteroseg.training.teacher import Teacher
 
 _SMOOTH = 1.0
 _HEADER = "step,loss,learning_rate,dsc"
@@ -77,6 +78,7 @@ def fit(
     folder: Path,
     settings: str,
     fabric: Fabric,
+    unannotated: Unannotated | None = None,
     validate: Validate | None = None,
     on_progress: OnProgress = lambda what, done, total, note: None,
 ) -> Fitted:
@@ -98,6 +100,8 @@ def fit(
         Names the training: a checkpoint with another name is refused.
     fabric : Fabric
         From `make_fabric`, launched.
+    unannotated : Unannotated, optional
+        How the data's unannotated cases teach.
     validate : callable, optional
         Measures the average at the recipe's checks; the best is kept.
     on_progress : callable
@@ -119,7 +123,12 @@ def fit(
         )
     optimiser = torch.optim.AdamW(trained, lr=recipe.learning_rate, weight_decay=recipe.weight_decay)
     model, fabric_optimiser = fabric.setup(network, optimiser)
-    state = TrainingState(network, optimiser, recipe.ema)
+    teacher = None
+    if unannotated is not None and data.unannotated is not None:
+        teacher = Teacher(
+            network, unannotated, steps=recipe.steps, tumour_share=data.tumour_share, fabric=fabric
+        )
+    state = TrainingState(network, optimiser, recipe.ema, teacher)
     state.resume(folder / CHECKPOINT, settings)
     log = TrainingLog(folder, state.step) if fabric.is_global_zero else None
     saved = time.monotonic()
@@ -127,7 +136,7 @@ def fit(
         rate = recipe.learning_rate * recipe.rate(state.step)
         for group in optimiser.param_groups:
             group["lr"] = rate
-        images, targets = make_batch(
+        batch = make_batch(
             data,
             spec,
             recipe.batch_size,
@@ -135,13 +144,14 @@ def fit(
             step=state.step,
             rank=fabric.global_rank,
             world=fabric.world_size,
+            teacher=teacher if teacher and teacher.teaches(state.step, state.average) else None,
         )
         try:
-            loss = _make_step(fabric, model, fabric_optimiser, images, targets, recipe)
+            loss = _make_step(fabric, model, fabric_optimiser, batch, recipe)
         except torch.OutOfMemoryError:
 
-            def attempt(n: int, images: Tensor = images, targets: Tensor = targets) -> Tensor:
-                return _make_step(fabric, model, fabric_optimiser, images[:n], targets[:n], recipe)
+            def attempt(n: int, batch: Batch = batch) -> Tensor:
+                return _make_step(fabric, model, fabric_optimiser, batch.part(slice(n)), recipe)
 
             raise out_of_memory(recipe.batch_size, attempt) from None
         state.step += 1
@@ -168,13 +178,14 @@ def _make_step(
     fabric: Fabric,
     model: nn.Module,
     optimiser: torch.optim.Optimizer,
-    images: Tensor,
-    targets: Tensor,
+    batch: Batch,
     recipe: Recipe,
 ) -> Tensor:
     """One step of the optimiser; the loss, still on the device."""
     optimiser.zero_grad()
-    loss = dice_cross_entropy(model(images), targets, per_sample=recipe.per_sample_loss)
+    loss = dice_cross_entropy(
+        model(batch.images), batch.targets, batch.counts, per_sample=recipe.per_sample_loss
+    )
     fabric.backward(loss)
     optimiser.step()
     return loss.detach()
@@ -189,56 +200,12 @@ def _with_average(state: TrainingState, validate: Validate) -> float:
         state.average.swap()
 
 
-def make_batch(
-    data: TrainingData,
-    spec: ModelSpec,
-    batch_size: int,
-    *,
-    seed: int,
-    step: int,
-    rank: int = 0,
-    world: int = 1,
-) -> tuple[Tensor, Tensor]:
-    """Draw, vary and normalise a batch on the data's device.
+def dice_cross_entropy(
+    logits: Tensor, targets: Tensor, counts: Tensor | None = None, *, per_sample: bool = False
+) -> Tensor:
+    """1 − soft Dice plus binary cross-entropy; all tensors (n, 1, height, width).
 
-    Every process makes the whole batch and takes its share, so that the batch is the same however many
-    processes there are.
-
-    Parameters
-    ----------
-    data : TrainingData
-    spec : ModelSpec
-        Its channels and their constants.
-    batch_size : int
-        Of all processes together.
-    seed, step : int
-    rank, world : int
-        This process's number and how many there are.
-
-    Returns
-    -------
-    images : Tensor of float32, shape (n, channels, height, width)
-        Channels last in memory.
-    targets : Tensor of float32, shape (n, 1, height, width)
-    """
-    number, device = seed * 1_000_003 + step, data.slices.device
-    torch.manual_seed(number * world + rank)  # dropout
-    slices, low_b = data.sample(batch_size, torch.Generator().manual_seed(number))
-    generator = torch.Generator(device).manual_seed(number)
-    channels, targets = augment(slices, low_b, data.plane, generator)
-    mean, std = (
-        torch.tensor(values, device=device).view(1, -1, 1, 1)
-        for values in (spec.channel_mean, spec.channel_std)
-    )
-    chosen = channels[:, [CHANNELS.index(name) for name in spec.channels]]
-    share = slice(batch_size * rank // world, batch_size * (rank + 1) // world)
-    images = ((chosen - mean) / std)[share].contiguous(memory_format=torch.channels_last)
-    return images, targets[share]
-
-
-def dice_cross_entropy(logits: Tensor, targets: Tensor, *, per_sample: bool = False) -> Tensor:
-    """1 − soft Dice plus binary cross-entropy; both tensors (n, 1, height, width).
-
+    Pixels where ``counts`` is 0 count for nothing.
     Dice is of the whole batch, or with ``per_sample`` of each slice. Cross-entropy gives a gradient
     where a batch holds no tumour, where Dice alone gives none.
 
@@ -248,10 +215,12 @@ def dice_cross_entropy(logits: Tensor, targets: Tensor, *, per_sample: bool = Fa
     """
     over = (1, 2, 3) if per_sample else (0, 1, 2, 3)
     probability = logits.sigmoid()
+    if counts is not None:
+        probability, targets = probability * counts, targets * counts
     overlap = (probability * targets).sum(dim=over)
     sizes = probability.sum(dim=over) + targets.sum(dim=over)
     dice = ((2 * overlap + _SMOOTH) / (sizes + _SMOOTH)).mean()
-    return 1 - dice + F.binary_cross_entropy_with_logits(logits, targets)
+    return 1 - dice + F.binary_cross_entropy_with_logits(logits, targets, counts)
 
 
 def out_of_memory(batch_size: int, attempt: Callable[[int], object]) -> UserError:

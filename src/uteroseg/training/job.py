@@ -79,6 +79,8 @@ class Job:
         The target cases first.
     validate_on : Share
         Perhaps without cases.
+    unannotated : Share, optional
+        Target cases whose masks are not looked at.
     recipe : Recipe
     seed : int
     """
@@ -91,6 +93,7 @@ class Job:
     validate_on: Share
     recipe: Recipe
     seed: int
+    unannotated: Share | None = None
 
     def run(self, folder: Path, *, devices: int, on_progress: OnProgress) -> ModelCard:
         """Train and write the model folder; a training that was cut short goes on."""
@@ -100,10 +103,12 @@ class Job:
         groups = expand_groups(self.network, self.strategy.trains)
         if not groups:
             return save_model(self.network, self.spec, self._as_it_is(), folder)
+        more = self.unannotated
         data = load_training_data(
             [(part.dataset, part.cases, part.share) for part in self.train_on],
             self.spec,
             on_case=lambda done, total: on_progress("cases prepared", done, total, ""),
+            unannotated=(more.dataset, more.cases, more.share) if more else None,
         )
         spec = self._spec_for(data)
         validation = (
@@ -123,6 +128,7 @@ class Job:
             folder=workspace,
             settings=self._settings(data),
             fabric=fabric,
+            unannotated=self.strategy.unannotated,
             validate=validation.mean_dsc if validation else None,
             on_progress=on_progress,
         )
@@ -183,6 +189,8 @@ class Job:
             strategy=self.strategy.name,
             cases=seen,
             validation_cases=len(self.validate_on.cases),
+            unannotated_cases=len(self.unannotated.cases) - len(data.left_out) if self.unannotated else 0,
+            left_out=data.left_out,
             virtual=virtual or (source is not None and source.training.virtual),
             data_fingerprint=data.fingerprint,
             seed=self.seed,

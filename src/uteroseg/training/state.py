@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
 
 from uteroseg.errors import UserError
 from uteroseg.files import write_file
+
+if TYPE_CHECKING:
+    from uteroseg.training.teacher import Teacher
 
 Weights = dict[str, Tensor]
 
@@ -57,6 +61,8 @@ class TrainingState:
     optimiser : Optimizer
     ema : float
         Decay of the moving average.
+    teacher : Teacher, optional
+        Of unannotated cases.
 
     Attributes
     ----------
@@ -71,8 +77,14 @@ class TrainingState:
         The average at the best check; empty before.
     """
 
-    def __init__(self, network: nn.Module, optimiser: torch.optim.Optimizer, ema: float) -> None:
-        self.network, self.optimiser = network, optimiser
+    def __init__(
+        self,
+        network: nn.Module,
+        optimiser: torch.optim.Optimizer,
+        ema: float,
+        teacher: Teacher | None = None,
+    ) -> None:
+        self.network, self.optimiser, self._teacher = network, optimiser, teacher
         self.average = Average(network, ema)
         self.step = 0
         self.losses: list[float] = []
@@ -121,6 +133,7 @@ class TrainingState:
             "network": self.network.state_dict(),
             "optimiser": self.optimiser.state_dict(),
             "average": self.average.weights,
+            "teacher": self._teacher.state_dict() if self._teacher else None,
             **{name: getattr(self, name) for name in self._PLAIN},
         }
         write_file(path, lambda temporary: torch.save(values, temporary))
@@ -153,5 +166,7 @@ class TrainingState:
         self.network.load_state_dict(values["network"])
         self.optimiser.load_state_dict(values["optimiser"])
         self.average.load(values["average"])
+        if self._teacher:
+            self._teacher.load_state_dict(values["teacher"])
         for name in self._PLAIN:
             setattr(self, name, values[name])

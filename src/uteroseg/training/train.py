@@ -14,7 +14,7 @@ from uteroseg.model.spec import ModelCard, ModelSpec
 from uteroseg.model.strategy import STRATEGIES, Strategy
 from uteroseg.network.deeplab import build_network
 from uteroseg.network.save import load_network
-from uteroseg.training.cases import choose_cases, hold_out
+from uteroseg.training.cases import choose_cases, hold_out, unannotated_cases
 from uteroseg.training.fit import OnProgress
 from uteroseg.training.job import Job, Share, Start
 
@@ -34,7 +34,7 @@ def train(
     devices: int = 1,
     on_progress: OnProgress = lambda what, done, total, note: None,
 ) -> ModelCard:
-    """Train a model on the training cases of one or more cohorts.
+    """Train a model on the annotated training cases of one or more cohorts.
 
     Parameters
     ----------
@@ -60,7 +60,8 @@ def train(
     Raises
     ------
     UserError
-        If the folder is taken, a cohort is unknown or empty, or a case has no usable mask; before training.
+        If the folder is taken, a cohort is unknown or has no annotated case, or a mask cannot be used; before
+        training.
     """
     require_new(folder)
     cases = [case for cohort in cohorts for case in dataset.annotated_cases(cohort, "train")]
@@ -102,7 +103,8 @@ def adapt(
     folder : Path
         Model folder to write. A training that was cut short goes on from ``<folder>.training``.
     cases : int
-        Patients of the cohort's training split.
+        Annotated patients of the cohort's training split. The split's other cases count as unannotated,
+        whether they have a mask or not: they teach where the strategy says so, and their masks are not read.
     source : Path
         Model folder to start from.
     strategy : Strategy
@@ -147,6 +149,9 @@ def adapt(
         if share == "pooled":
             share = len(old) / (len(old) + len(train_on))
         shares = [Share(dataset, train_on, 1 - share), Share(source_dataset, old, share)]
+    how, more = strategy.unannotated, None
+    if how and (bare := unannotated_cases(dataset, cohort, train_on, validate_on)):
+        more = Share(dataset, bare, how.share)
     job = Job(
         network=network,
         spec=card.spec,
@@ -156,6 +161,7 @@ def adapt(
         validate_on=Share(dataset, validate_on, 1.0),
         recipe=recipe,
         seed=seed,
+        unannotated=more,
     )
     return job.run(folder, devices=devices, on_progress=on_progress)
 
@@ -166,7 +172,8 @@ def _possible(strategy: Strategy, source_cases: tuple[Dataset, str] | None) -> S
         return strategy
     if strategy.without_source:
         other = STRATEGIES[strategy.without_source]
-        return other.model_copy(update={"name": f"{strategy.name}: {other.name}"})
+        name = f"{strategy.name}: {other.name}"
+        return other.model_copy(update={"name": name, "unannotated": strategy.unannotated})
     raise UserError(
         f"The strategy {strategy.name!r} trains on cases of the source model's cohort too; none are given.",
         expected="the dataset and cohort that the source model was trained on.",
