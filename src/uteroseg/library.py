@@ -172,7 +172,7 @@ def train(
     seed: int = 1,
     on_progress: OnProgress = _silent,
 ) -> ModelCard:
-    """Train a model on the training cases of one or more cohorts.
+    """Train a model on the annotated training cases of one or more cohorts.
 
     Parameters
     ----------
@@ -205,7 +205,8 @@ def train(
     Raises
     ------
     UserError
-        If the folder is taken, a cohort is unknown or empty, or a case has no usable mask; before training.
+        If the folder is taken, a cohort is unknown or has no annotated case, or a mask cannot be used; before
+        training.
     """
     from uteroseg.model.spec import ModelSpec
     from uteroseg.network.deeplab import default_encoder
@@ -235,6 +236,7 @@ def adapt(
     strategy: str = "default",
     source_dataset: str | Path | Dataset | None = None,
     source_cohort: str | None = None,
+    unannotated: bool = True,
     steps: int | None = None,
     batch_size: int | None = None,
     patience: int | None = None,
@@ -251,7 +253,7 @@ def adapt(
     output : path
         Model folder to write.
     cases : int
-        How many of the cohort's training patients to use.
+        How many of the cohort's annotated training patients to use. The others' masks are not looked at.
     source : path
         Model folder to start from.
     strategy : str
@@ -260,6 +262,8 @@ def adapt(
         Of the source model's cases; by default the same.
     source_cohort : str, optional
         Cohort of the source model's cases, for strategies that train on them too.
+    unannotated : bool
+        Let the cohort's other training cases teach, where the strategy has a use for them.
     steps, batch_size, patience, devices, seed, on_progress
         As for `train`.
 
@@ -283,13 +287,14 @@ def adapt(
         )
     opened = _opened(dataset)
     of_source = _opened(source_dataset) if source_dataset else opened
+    how = strategy_named(strategy)
     return training.adapt(
         opened,
         cohort,
         Path(output),
         cases=cases,
         source=Path(source),
-        strategy=strategy_named(strategy),
+        strategy=how if unannotated else how.model_copy(update={"unannotated": None}),
         source_cases=(of_source, source_cohort) if source_cohort else None,
         recipe=_recipe(training.ADAPT, steps, batch_size, patience),
         seed=seed,

@@ -6,6 +6,7 @@ import sys
 
 from tests import tiny
 from tests.dicom.build import Recipe, write_series
+from tests.grids import grid
 from uteroseg import __version__
 from uteroseg.dataset.store import Dataset
 from uteroseg.phantom.dicom_files import write_dicom
@@ -222,12 +223,30 @@ def test_what_the_network_sees_can_be_finer(run, tiny_cohorts, tmp_path):
     assert (spec["spacing_mm"], spec["matrix"]) == (4.0, [48, 64])
 
 
-def test_a_case_without_a_mask_stops_training(run, tmp_path):
+def test_how_many_cases_are_annotated_is_said_and_none_is_an_error(run, tmp_path):
     dataset = Dataset.open_or_create(tmp_path / "d")
     tiny.add(dataset, split="train", with_mask=False)
-    refused(
-        run("train", dataset.root, "--cohort", "cervical", "-o", tmp_path / "m"), "have no mask: sub-0001"
-    )
+    train = ("train", dataset.root, "--cohort", "cervical", "--steps", 2, "--spacing", 4, "--matrix", 48, 48)
+    refused(run(*train, "-o", tmp_path / "m"), "0 of 1 cervical train cases are annotated")
+    tiny.add(dataset, seed=2, split="train")
+    code, _, told = run(*train, "-o", tmp_path / "m")
+    assert code == 0
+    assert "1 of 2 cervical train cases are annotated." in told
+
+
+def test_cases_without_a_mask_teach_unless_they_are_not_wanted(run, tiny_model, tmp_path):
+    dataset = tiny.cohorts(tmp_path / "d")
+    axial = grid("axial", (6, 48, 48), (5, 4, 4))
+    other = tiny.add(dataset, "uterine", seed=9, split="train", with_mask=False, geometry=axial)
+    adapt = ("adapt", dataset.root, "--cohort", "uterine", "--cases", 2, "--from", tiny_model, "--steps", 2)
+    adapt = (*adapt, "--json", "-o")
+    code, out, told = run(*adapt, tmp_path / "with")
+    assert code == 0
+    assert json.loads(out)["unannotated_cases"] == 1
+    assert "3 of 4 uterine train cases are annotated." in told
+    assert f"{other}: It is axial" in told
+    code, out, _ = run(*adapt, tmp_path / "alone", "--no-unannotated")
+    assert (code, json.loads(out)["unannotated_cases"]) == (0, 0)
 
 
 def test_a_package_that_is_not_installed_names_the_extra(run, tiny_cohorts, tmp_path, monkeypatch):

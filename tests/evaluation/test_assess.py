@@ -215,3 +215,18 @@ def test_patients_who_are_partly_virtual_are_told(small, tmp_path):
     folder = write_flat(tmp_path / "p", small, small.cases())
     assessed = assess(Dataset.open(small.root), Predictions.find(folder))
     assert assessed.summary["patients"] == PARTLY_VIRTUAL
+
+
+def test_cases_without_a_mask_are_counted_and_none_with_one_is_an_error(tiny_cohorts, tmp_path):
+    dataset = Dataset.open(shutil.copytree(tiny_cohorts.root, tmp_path / "d"))
+    first, *others = dataset.cases(split="test")
+    write_flat(tmp_path / "flat", dataset, dataset.cases())
+    masks = Predictions.find(tmp_path / "flat")
+    (dataset.root / first.annotation("nii.gz")).unlink()
+    found = assess(dataset, masks)
+    assert [row["case"] for row in found.rows] == [str(case) for case in others]
+    assert (found.summary["cases"], found.summary["annotated"], found.problems) == (4, 3, [])
+    for case in others:
+        (dataset.root / case.annotation("nii.gz")).unlink()
+    with pytest.raises(UserError, match="0 of 4 test cases are annotated"):
+        assess(dataset, masks)

@@ -49,6 +49,8 @@ def evaluate(
         "\n".join([*lines, f"{output}: cases.csv, summary.json, tables, figures. {RESEARCH_USE}"]),
         as_json=json,
     )
+    if assessed.summary["annotated"] < assessed.summary["cases"]:
+        warn(f"{assessed.summary['annotated']} of {assessed.summary['cases']} cases are annotated.")
     if assessed.problems:
         warn("\n".join([f"{len(assessed.problems)} masks or cases do not count:", *assessed.problems]))
         raise typer.Exit(2)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from uteroseg import RESEARCH_USE
-from uteroseg.cli.console import Json, print_result, progress
+from uteroseg.cli.console import Json, print_result, progress, warn
 from uteroseg.cli.data import DatasetFolder
 
 if TYPE_CHECKING:
@@ -53,9 +53,10 @@ def train(
     seed: Seed = 1,
     json: Json = False,
 ) -> None:
-    """Train a model on the training cases of one or more cohorts."""
+    """Train a model on the annotated training cases of one or more cohorts."""
     from uteroseg import library
 
+    _say_annotated(dataset, cohort)
     with progress() as update:
         card = library.train(
             dataset,
@@ -78,7 +79,7 @@ def train(
 def adapt(
     dataset: DatasetFolder,
     cohort: Annotated[str, typer.Option(help="Cohort to adapt to.")],
-    cases: Annotated[int, typer.Option(help="How many of its training patients to use.")],
+    cases: Annotated[int, typer.Option(help="How many of its annotated training patients to use.")],
     source: Annotated[Path, typer.Option("--from", help="Model folder to start from.")],
     output: ModelOut,
     strategy: Annotated[
@@ -90,6 +91,9 @@ def adapt(
     source_cohort: Annotated[
         str | None, typer.Option(help="Cohort of the source model's cases, for joint, replay and default.")
     ] = None,
+    unannotated: Annotated[
+        bool, typer.Option(help="Let its other training cases teach without their masks (default).")
+    ] = True,
     steps: Steps = None,
     batch_size: BatchSize = None,
     patience: Patience = None,
@@ -100,6 +104,7 @@ def adapt(
     """Adapt a model to another cohort with a few of its cases."""
     from uteroseg import library
 
+    _say_annotated(dataset, [cohort])
     with progress() as update:
         card = library.adapt(
             dataset,
@@ -110,6 +115,7 @@ def adapt(
             strategy=strategy,
             source_dataset=source_dataset,
             source_cohort=source_cohort,
+            unannotated=unannotated,
             steps=steps,
             batch_size=batch_size,
             patience=patience,
@@ -120,12 +126,26 @@ def adapt(
     _print_model(card, output, as_json=json)
 
 
+def _say_annotated(dataset: Path, cohorts: list[str]) -> None:
+    """Say how many training cases have a mask, where not all have."""
+    from uteroseg.dataset.store import Dataset
+
+    store = Dataset.open(dataset)
+    for said in filter(None, (store.annotated_in_words(cohort, "train") for cohort in cohorts)):
+        warn(said)
+
+
 def _print_model(card: ModelCard, folder: Path, *, as_json: bool) -> None:
     record = card.training
     seen = ", ".join(f"{count} {cohort}" for cohort, count in record.cases.items())
     values: dict[str, Any] = {"model": str(folder), **card.describe(), "seconds": record.seconds}
+    values |= {"unannotated_cases": record.unannotated_cases, "left_out": record.left_out}
+    taught = f", {record.unannotated_cases} without a mask" if record.unannotated_cases else ""
     text = (
-        f"Model {card.id} in {folder}: {seen} cases, {record.strategy}, "
+        f"Model {card.id} in {folder}: {seen} cases{taught}, {record.strategy}, "
         f"{record.steps} steps in {record.seconds:.0f} s."
     )
     print_result(values, f"{text} {RESEARCH_USE}", as_json=as_json)
+    if record.left_out:
+        warn(f"{len(record.left_out)} cases without a mask cannot be used:")
+        warn("\n".join(f"  {case}: {why}" for case, why in record.left_out.items()))

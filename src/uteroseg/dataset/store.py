@@ -204,11 +204,17 @@ class Dataset:
         annotated = [case for case in cases if self.has_mask(case)]
         if not annotated:
             raise UserError(
-                f"0 of {len(cases)} {cohort} {split} cases are annotated.",
+                self.annotated_in_words(cohort, split),
                 expected=f"at least one mask, such as {cases[0].annotation('nii.gz')}.",
                 fix="ingest them with annotations, or draw masks with 'uteroseg review'.",
             )
         return annotated
+
+    def annotated_in_words(self, cohort: str, split: str) -> str:
+        """How many cases of a cohort and split have a mask; empty where all have."""
+        cases = self.cases(cohort, split)
+        annotated = sum(map(self.has_mask, cases))
+        return f"{annotated} of {len(cases)} {cohort} {split} cases are annotated." * (annotated < len(cases))
 
     def participant(self, case: CaseId) -> Participant:
         """The participant that a case belongs to."""

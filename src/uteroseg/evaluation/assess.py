@@ -34,8 +34,8 @@ class Assessment:
     rows : list of dict
         One per measured case.
     summary : dict
-        As `summarise` gives it; with the ``readers`` that the dataset has beside the truth, measured like a
-        model, and ``problems``.
+        As `summarise` gives it; with how many ``cases`` there are and how many are ``annotated``, the
+        ``readers`` that the dataset has beside the truth, measured like a model, and ``problems``.
     problems : list of str
         Cases and masks, also of readers, that do not count.
     """
@@ -53,15 +53,22 @@ def assess(
     tolerance_mm: float = TOLERANCE_MM,
     on_case: Callable[[int, int], None] = lambda done, total: None,
 ) -> Assessment:
-    """Measure the masks of a split's cases, and list what belongs to none.
+    """Measure the masks of a split's annotated cases, and list what belongs to none.
 
     Raises
     ------
     UserError
-        If the dataset has no such cases, or the tolerance is no distance.
+        If the dataset has no such cases, none is annotated, or the tolerance is no distance.
     """
     _require_distance(tolerance_mm)
-    cases = require_cases(dataset, split)
+    every = require_cases(dataset, split)
+    cases = [case for case in every if dataset.has_mask(case)]
+    if not cases:
+        raise UserError(
+            f"0 of {len(every)} {split} cases are annotated.",
+            expected="masks to measure against.",
+            fix="ingest annotations, or draw masks with 'uteroseg review'.",
+        )
     measured = measure_cases(
         dataset,
         cases,
@@ -77,6 +84,7 @@ def assess(
     virtual = {row["participant"]: _is_virtual(dataset, row) for row in measured.rows}
     if any(virtual.values()):
         summary["patients"] = VIRTUAL if all(virtual.values()) else PARTLY_VIRTUAL
+    summary["cases"], summary["annotated"] = len(every), len(cases)
     summary["readers"] = readers
     summary["problems"] = problems
     return Assessment(measured.rows, summary, problems)
