@@ -31,7 +31,8 @@ def default_workers(config: ExperimentConfig, cohorts: Mapping[Role, Cohort]) ->
     pixels = config.matrix[0] * config.matrix[1]
     slices = 0
     for cohort in cohorts.values():
-        slices += len(cohort.train) * cohort.dataset.load_mask(cohort.train[0]).geometry.shape[0]
+        cases = [*cohort.train, *cohort.unannotated]
+        slices += len(cases) * cohort.dataset.grid(cases[0]).shape[0]
     data = slices * pixels * 4 * 2  # float16, four channels
     need = _PROCESS_BYTES + 1.2 * data + config.budget.batch_size * pixels * _BYTES_PER_PIXEL
     return max(1, min(cores, int(0.8 * free / need)))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
@@ -34,16 +34,20 @@ class Cohort:
     dataset : Dataset
     name : str
     train, test : list of CaseId
+        With a mask each.
+    unannotated : list of CaseId
+        Of the target, those to train on that have no mask.
     """
 
     dataset: Dataset
     name: str
     train: list[CaseId]
     test: list[CaseId]
+    unannotated: list[CaseId] = field(default_factory=list)
 
     @property
     def patients(self) -> int:
-        """How many there are to train on."""
+        """How many there are to train on with a mask."""
         return len({case.participant for case in self.train})
 
     @property
@@ -63,7 +67,7 @@ def open_cohorts(config: ExperimentConfig, directory: Path) -> dict[Role, Cohort
     Raises
     ------
     UserError
-        If a dataset or cohort is not there, has no train or test split, or a case has no mask.
+        If a dataset or cohort is not there, or has no annotated case to train or to test on.
     """
     found = {}
     for role in ROLES:
@@ -74,7 +78,8 @@ def open_cohorts(config: ExperimentConfig, directory: Path) -> dict[Role, Cohort
         except UserError as error:
             where = config.where(role)
             raise UserError(f"{where}{error.found}", expected=error.expected, fix=error.fix) from error
-        found[role] = Cohort(dataset, own.cohort, train, test)
+        bare = [case for case in dataset.cases(own.cohort, "train") if not dataset.has_mask(case)]
+        found[role] = Cohort(dataset, own.cohort, train, test, bare if role == "target" else [])
     return found
 
 
@@ -150,6 +155,12 @@ def check_cohorts(config: ExperimentConfig, cohorts: Mapping[Role, Cohort]) -> d
                     if other[:2] != (role, split):
                         raise _shared(config, identity, other, (role, split, case))
                 whole.update(_described(cohort, split, case, voxels.hexdigest()))
+        for case in cohort.unannotated:
+            for identity in _identities(cohort, case, MISSING):
+                other = known.setdefault(identity, (role, "train", case))
+                if other[:2] != (role, "train"):
+                    raise _shared(config, identity, other, (role, "train", case))
+            whole.update(_described(cohort, "unannotated", case, MISSING))
         fingerprints[role] = whole.hexdigest()
     return fingerprints
 

@@ -72,7 +72,9 @@ class RunRecord(BaseModel):
     settings : dict
         All that the run's hash is of; empty where it was not recorded.
     target_patients : int
-        Patients of the target cohort that there are to train on; 0 where it was not recorded.
+        Annotated patients of the target cohort that there are to train on; 0 where it was not recorded.
+    unannotated_cases : int
+        Cases of the target cohort that taught without a mask.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -92,6 +94,7 @@ class RunRecord(BaseModel):
     steps: int = Field(default=0, ge=0)
     settings: dict[str, Any] = {}
     target_patients: int = Field(default=0, ge=0)
+    unannotated_cases: int = Field(default=0, ge=0)
 
 
 def write_run(path: Path, record: RunRecord) -> None:

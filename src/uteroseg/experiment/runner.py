@@ -74,7 +74,7 @@ def run_experiment(
         Begin no run that would not end within so many minutes of the call.
     on_progress : callable
     on_run : callable
-        Told of every run that ended.
+        Told of every run that ended, and before, which cohorts are not wholly annotated.
 
     Raises
     ------
@@ -88,6 +88,10 @@ def run_experiment(
         resolve_sizes(config, config.target.simulate.train)
     make_cohorts(config, directory, on_progress)
     cohorts = open_cohorts(config, directory)
+    for cohort in cohorts.values():
+        for split in ("train", "test"):
+            if said := cohort.dataset.annotated_in_words(cohort.name, split):
+                on_run(said)
     fingerprints = check_cohorts(config, cohorts)
     planned = make_plan(config, patients=cohorts["target"].patients, fingerprints=fingerprints)
     refuse_others(planned, directory)

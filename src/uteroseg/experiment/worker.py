@@ -92,6 +92,7 @@ class Performer:
             steps=card.training.steps if planned.steps else 0,
             settings=planned.settings,
             target_patients=self._cohorts["target"].patients,
+            unannotated_cases=card.training.unannotated_cases,
         )
         write_run(folder / RUN_FILE, record)
         if not self._config.keep_models:

@@ -130,7 +130,10 @@ def _subsets(context: Context) -> Entry:
         return LEFT
     text = f"{', '.join(map(str, sizes))} {context.target} cases for training"
     if _recorded(context):
-        text += "; smaller sets are parts of larger ones, balanced by histology and tumour volume"
+        text += "; smaller sets are parts of larger ones, balanced by histology and known tumour volume"
+    taught = sorted({record.strategy for record in context.records if record.unannotated_cases})
+    if taught:
+        text += f"; {', '.join(taught)} trained on the other cases’ images too, without their masks"
     return Entry(f"{text}.")
 
 
