@@ -1,4 +1,4 @@
-"""Target cases without a mask in an experiment: they teach, and masks of those not labelled are never read."""
+"""Target cases without a mask in an experiment: they teach, and no mask is read that is not labelled."""
 
 import shutil
 
