@@ -111,6 +111,7 @@ def _model(path: Path) -> Folder:
             "id": card.id,
             "strategy": card.training.strategy,
             "training_cases": card.training.cases,
+            "unannotated_cases": card.training.unannotated_cases,
             "virtual_patients": card.training.virtual,
             "encoder": card.spec.encoder,
             "spacing_mm": card.spec.spacing_mm,
