@@ -21,9 +21,9 @@ from _common import machine, median_s, versions
 from pydicom.dataset import Dataset, FileDataset, FileMetaDataset
 from pydicom.uid import ExplicitVRLittleEndian, RTStructureSetStorage, generate_uid
 
-from uteroseg.annotations.arrive import arrive
 from uteroseg.annotations.file import open_annotation
 from uteroseg.annotations.matching import match
+from uteroseg.annotations.placement import place_annotation
 from uteroseg.annotations.regions import Choice
 from uteroseg.dicom.assemble import load_study
 from uteroseg.dicom.scan import scan_folder
@@ -76,9 +76,9 @@ def _seg(folder: Path, grid: Geometry, runs: int) -> dict[str, float]:
     opens: list[object] = []
     sys.addaudithook(lambda event, what: opens.append(what[0]) if event == "open" else None)
     annotation = match(path, [found], folder, Choice()).of(found)
-    arrived = arrive(annotation, load_study(found.used), found=found)
+    placed = place_annotation(annotation, load_study(found.used), found=found)
     seg_opens = sum(str(one) == str(path) for one in opens)
-    assert np.array_equal(arrived.mask.data, tumour)
+    assert np.array_equal(placed.mask.data, tumour)
     seg_s = median_s(lambda: open_annotation(path).mask(), runs)
     return {"seg_s": round(seg_s, 4), "seg_opens": seg_opens}
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from uteroseg.dataset.store import Dataset
-from uteroseg.dicom.choices import Reading
+from uteroseg.dicom.read_options import ReadOptions
 from uteroseg.errors import UserError
 from uteroseg.imaging.study import DwiStudy
 
@@ -39,13 +39,13 @@ class DicomStudies:
     Parameters
     ----------
     path : Path
-    reading : Reading
+    options : ReadOptions
     refused : dict of str to UserError
         Studies that could not be read, and why; whole once all have been read.
     """
 
     path: Path
-    reading: Reading
+    options: ReadOptions
     refused: dict[str, UserError] = field(default_factory=dict)
 
     def __iter__(self) -> Iterator[DwiStudy]:
@@ -62,7 +62,7 @@ class DicomStudies:
             found: Sequence[FoundStudy] = require_studies(scan_folder(archive.folder), archive.folder)
             for number, one in enumerate(found, 1):
                 try:
-                    study = load_study(one.used, self.reading)
+                    study = load_study(one.used, self.options)
                 except UserError as error:
                     self.refused[f"{number}: {archive.told(str(one.folder))}"] = archive.error_told(error)
                 else:
@@ -129,7 +129,7 @@ def read_dicom(
             expected="a folder or zip archive of DICOM files.",
             fix="check the path for a typing error.",
         )
-    return DicomStudies(path, Reading(tuple(map(float, b_values)), drop_incomplete, align, adc_b_min))
+    return DicomStudies(path, ReadOptions(tuple(map(float, b_values)), drop_incomplete, align, adc_b_min))
 
 
 def read_nifti(

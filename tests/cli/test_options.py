@@ -49,14 +49,14 @@ def test_every_parameter_that_an_error_names_has_an_option():
     ],
 )
 def test_both_ways_in_say_the_same(how, options, run, tiny_model, tmp_path):
-    from uteroseg.dicom.choices import Reading
+    from uteroseg.dicom.read_options import ReadOptions
     from uteroseg.inference.batch import predict_all
 
     study, _ = tiny.study(3)
     path = tmp_path / "x_dwi.nii.gz"
     write_study(path, study, scanner_adc=tmp_path / "none.nii.gz", sidecar={})
     with pytest.raises(UserError) as raised:
-        predict_all(path, tiny_model, tmp_path / "a", reading=Reading(**how))
+        predict_all(path, tiny_model, tmp_path / "a", options=ReadOptions(**how))
     code, _, err = run("predict", path, "-m", tiny_model, "-o", tmp_path / "b", *options)
     assert code == 2
     printed = dict(line.split(": ", 1) for line in err.strip().splitlines())

@@ -9,7 +9,7 @@ import pytest
 
 from tests import tiny
 from uteroseg.dataset.study_files import write_study
-from uteroseg.dicom.choices import Reading
+from uteroseg.dicom.read_options import ReadOptions
 from uteroseg.inference.inputs import DicomInput
 from uteroseg.inference.outputs import Finding
 
@@ -69,7 +69,7 @@ def test_studies_of_one_origin_are_told_apart(run, swapped, tiny_model, tmp_path
             origin=swapped,
             description=f"series {number}",
             series_uids="",
-            reading=Reading(),
+            options=ReadOptions(),
         )
         for number in (3, 4)
     ]

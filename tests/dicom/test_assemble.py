@@ -8,7 +8,7 @@ import SimpleITK as sitk
 from pydicom.uid import generate_uid
 
 from uteroseg.dicom.assemble import load_study
-from uteroseg.dicom.choices import Reading
+from uteroseg.dicom.read_options import ReadOptions
 from uteroseg.dicom.scan import scan_folder
 from uteroseg.errors import UserError
 from uteroseg.imaging.study import DwiStudy
@@ -189,7 +189,7 @@ def test_an_image_on_another_grid_is_named(change: object, tmp_path: Path) -> No
 
 
 def leave_out(folder: Path) -> DwiStudy:
-    return load_study(scan_folder(folder).series, Reading(drop_incomplete=True))
+    return load_study(scan_folder(folder).series, ReadOptions(drop_incomplete=True))
 
 
 @pytest.mark.parametrize(

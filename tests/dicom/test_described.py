@@ -3,8 +3,8 @@ import pytest
 
 from tests.dicom import build
 from uteroseg.dicom.assemble import load_study
-from uteroseg.dicom.choices import Reading
 from uteroseg.dicom.described import DESCRIPTION, USER, described_b_values
+from uteroseg.dicom.read_options import ReadOptions
 from uteroseg.dicom.scan import scan_folder
 from uteroseg.dicom.studies import find_studies
 from uteroseg.errors import UserError
@@ -37,7 +37,7 @@ def stripped(ds, _b):
 def study_in(folder, recipe, **options):
     build.write_series(folder, recipe)
     (found,) = find_studies(scan_folder(folder))
-    return load_study(found.used, Reading(**options))
+    return load_study(found.used, ReadOptions(**options))
 
 
 def recipe(description, b_values=(100, 600, 1000), **options):
@@ -93,4 +93,4 @@ def test_the_user_is_asked_and_believed_under_the_same_condition(tmp_path):
 def test_a_header_that_tells_is_believed_before_description_and_user(tmp_path):
     build.write_series(tmp_path, build.Recipe(b_values=(0, 500), description="DWI B100/600"))
     (found,) = find_studies(scan_folder(tmp_path))
-    assert load_study(found.used, Reading(b_values=(1, 2))).b_values == (0, 500)
+    assert load_study(found.used, ReadOptions(b_values=(1, 2))).b_values == (0, 500)

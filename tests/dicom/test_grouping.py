@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from pydicom.uid import generate_uid
 
 from uteroseg.dicom.assemble import load_study
-from uteroseg.dicom.choices import Reading
+from uteroseg.dicom.read_options import ReadOptions
 from uteroseg.dicom.scan import Scan, Series, scan_folder
 from uteroseg.dicom.studies import FoundStudy, find_studies
 from uteroseg.errors import UserError
@@ -257,7 +257,7 @@ def test_a_missing_image_is_named_and_its_b_value_left_out_on_request(tmp_path: 
     write_series(tmp_path, Recipe(series_of=PARTS["image"]))[7].unlink()
     assert "no image for b 500 at (-30.0, 20.0, -47.0) mm" in refusal(tmp_path)
     (study,) = found(tmp_path)
-    assert load_study(study.used, Reading(drop_incomplete=True)).b_values == (0, 1000)
+    assert load_study(study.used, ReadOptions(drop_incomplete=True)).b_values == (0, 1000)
 
 
 def test_an_unreadable_image_is_named_once(tmp_path: Path) -> None:

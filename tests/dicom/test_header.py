@@ -9,7 +9,7 @@ from pydicom.sequence import Sequence
 from pydicom.uid import ExplicitVRBigEndian
 
 from uteroseg.dicom import header as module
-from uteroseg.dicom.header import PlainHeader, Unreadable, read_compact, read_header, read_image
+from uteroseg.dicom.header import PlainHeader, Unreadable, read_compact, read_header, read_whole
 
 from .build import DIALECTS, Recipe, edit, write_series
 
@@ -146,7 +146,7 @@ def test_a_length_of_gigabytes_asks_for_no_more_than_the_file_has(tmp_path: Path
 
 def test_decoding_gives_what_pydicom_gives(tmp_path: Path, real_data: Path) -> None:
     for path in (_one(tmp_path), real_data / "prostatex/0000/dwi/1-01.dcm"):
-        image = read_image(path)
+        image = read_whole(path)
         image.file_meta.TransferSyntaxUID = pydicom.uid.ExplicitVRLittleEndian
         np.testing.assert_array_equal(image.pixel_array, pydicom.dcmread(path).pixel_array)
 
@@ -157,4 +157,4 @@ def test_pixels_that_claim_to_be_compressed_are_not_read_as_plain(tmp_path: Path
     _bytes(b"\x02\x00\x10\x00UI\x14\x00" + plain, b"\x02\x00\x10\x00UI\x14\x00" + b"1.2.840.10008.1.2.5\0")(
         path
     )
-    assert read_image(path).file_meta.TransferSyntaxUID == pydicom.uid.RLELossless
+    assert read_whole(path).file_meta.TransferSyntaxUID == pydicom.uid.RLELossless

@@ -11,7 +11,7 @@ from pydicom.dataset import FileDataset
 from pydicom.uid import generate_uid
 
 from uteroseg.dicom.assemble import load_study
-from uteroseg.dicom.choices import Reading
+from uteroseg.dicom.read_options import ReadOptions
 from uteroseg.dicom.scan import scan_files, scan_folder
 from uteroseg.dicom.studies import FoundStudy, find_studies
 from uteroseg.errors import UserError
@@ -58,9 +58,9 @@ def found(folder: Path, *recipes: Recipe) -> Sequence[FoundStudy]:
     return find_studies(scan_folder(folder))
 
 
-def refusal(study: FoundStudy, reading: Reading | None = None) -> str:
+def refusal(study: FoundStudy, options: ReadOptions | None = None) -> str:
     with pytest.raises(UserError) as caught:
-        load_study(study.used, reading)
+        load_study(study.used, options)
     return str(caught.value)
 
 
@@ -112,10 +112,10 @@ def test_the_b_value_can_be_the_users_and_is_never_guessed(kind: str, tmp_path: 
     recipe = HIGH if kind == "measured" else calculated(5, 1400)
     (study,) = found(tmp_path, replace(recipe, dialect=silent), map_of(HIGH))
     assert "(`b_values`)" in refusal(study)
-    loaded = load_study(study.used, Reading(b_values=(1400,)))
+    loaded = load_study(study.used, ReadOptions(b_values=(1400,)))
     require_derived(loaded)
     assert str(loaded.acquisition["b_value_source"]).startswith("user")
-    assert "1 images" in refusal(study, Reading(b_values=(0, 1400)))
+    assert "1 images" in refusal(study, ReadOptions(b_values=(0, 1400)))
 
 
 @pytest.mark.parametrize("b_values", [(0, 1400), (50, 400, 800)])
@@ -131,7 +131,7 @@ def test_where_several_were_measured_nothing_changes(b_values: Sequence[float], 
 def test_where_a_series_lost_its_b_values_nothing_changes(tmp_path: Path) -> None:
     (study,) = found(tmp_path, replace(HIGH, b_values=(0, 1400), dialect=silent), map_of(HIGH))
     assert not study.is_pair
-    assert load_study(study.used, Reading(b_values=(0, 1400))).b_values == (0, 1400)
+    assert load_study(study.used, ReadOptions(b_values=(0, 1400))).b_values == (0, 1400)
 
 
 def test_of_several_images_the_measured_one_then_the_one_near_b_1000_is_taken(tmp_path: Path) -> None:
@@ -228,7 +228,7 @@ def test_a_truncated_image_is_named(tmp_path: Path) -> None:
 
 def test_alignment_leaves_a_pair_as_it_is(tmp_path: Path) -> None:
     (study,) = found(tmp_path, HIGH, map_of(HIGH))
-    loaded = load_study(study.used, Reading(align=True, adc_b_min=200))
+    loaded = load_study(study.used, ReadOptions(align=True, adc_b_min=200))
     require_derived(loaded)
     assert "alignment" not in loaded.acquisition
 

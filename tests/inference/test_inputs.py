@@ -14,7 +14,7 @@ from tests.dicom.build import Recipe, write_series
 from tests.dicom.test_pairs import HIGH, map_of, silent
 from tests.intake.layouts import nifti
 from tests.intake.test_images import pair
-from uteroseg.dicom.choices import Reading
+from uteroseg.dicom.read_options import ReadOptions
 from uteroseg.errors import UserError
 from uteroseg.inference import inputs
 from uteroseg.inference.batch import predict_all
@@ -22,9 +22,9 @@ from uteroseg.inference.inputs import DicomInput, find_inputs
 from uteroseg.phantom.dicom_files import write_dicom
 
 
-def refusal(path, reading=None):
+def refusal(path, options=None):
     with pytest.raises(UserError) as caught:
-        find_inputs(path, reading)
+        find_inputs(path, options)
     return str(caught.value)
 
 
@@ -66,7 +66,7 @@ def test_a_batch_of_pairs_goes_on_and_knows_them_again(tiny_model, tmp_path):
 
 def test_b_values_serve_pairs_that_have_none(tmp_path):
     pair(tmp_path / "in", bval=False)
-    (found,) = find_inputs(tmp_path / "in", Reading(b_values=(1400,)))
+    (found,) = find_inputs(tmp_path / "in", ReadOptions(b_values=(1400,)))
     assert found.load().b_values == (0, 1400)
     (found,) = find_inputs(tmp_path / "in")
     with pytest.raises(UserError, match="set `b_values`"):
@@ -74,18 +74,23 @@ def test_b_values_serve_pairs_that_have_none(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "reading",
-    [Reading(b_values=(0, 800)), Reading(drop_incomplete=True), Reading(align=True), Reading(adc_b_min=100)],
+    "options",
+    [
+        ReadOptions(b_values=(0, 800)),
+        ReadOptions(drop_incomplete=True),
+        ReadOptions(align=True),
+        ReadOptions(adc_b_min=100),
+    ],
 )
-def test_what_images_have_no_use_for_is_refused_in_names_of_parameters(tmp_path, reading):
+def test_what_images_have_no_use_for_is_refused_in_names_of_parameters(tmp_path, options):
     nifti(tmp_path / "in", "x_dwi")
     for path in (tmp_path / "in", tmp_path / "in" / "x_dwi.nii.gz"):
-        told = refusal(path, reading)
+        told = refusal(path, options)
         assert "leave out `b_values`" in told
         assert "--" not in told
     pair(tmp_path / "pairs")
-    if not reading.b_values:
-        assert "leave out" in refusal(tmp_path / "pairs", reading)
+    if not options.b_values:
+        assert "leave out" in refusal(tmp_path / "pairs", options)
 
 
 def test_of_two_places_in_a_header_the_one_that_is_named_counts(tmp_path):
@@ -100,12 +105,12 @@ def test_of_two_places_in_a_header_the_one_that_is_named_counts(tmp_path):
         (found,) = find_inputs(tmp_path / folder)
         with pytest.raises(UserError, match="qform"):
             found.load()
-        (found,) = find_inputs(tmp_path / folder, Reading(nifti_form="qform"))
+        (found,) = find_inputs(tmp_path / folder, ReadOptions(nifti_form="qform"))
         assert found.load().geometry.difference(study.geometry, tolerance_mm=1e-3) is None
-        (found,) = find_inputs(tmp_path / folder, Reading(nifti_form="sform"))
+        (found,) = find_inputs(tmp_path / folder, ReadOptions(nifti_form="sform"))
         assert found.load().geometry.difference(study.geometry) is not None
     write_series(tmp_path / "scan", Recipe())
-    assert "nifti_form" in refusal(tmp_path / "scan", Reading(nifti_form="qform"))
+    assert "nifti_form" in refusal(tmp_path / "scan", ReadOptions(nifti_form="qform"))
 
 
 def test_a_folder_of_nifti_images_is_predicted(tiny_model, tmp_path):

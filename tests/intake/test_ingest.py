@@ -11,7 +11,7 @@ from tests import tiny
 from tests.dicom.build import Recipe, write_series
 from uteroseg.dataset.check.run import check_dataset
 from uteroseg.dataset.store import Dataset
-from uteroseg.dicom.choices import Reading
+from uteroseg.dicom.read_options import ReadOptions
 from uteroseg.errors import UserError
 from uteroseg.imaging.diffusion import fit_adc
 from uteroseg.imaging.measure import volume_ml
@@ -164,8 +164,8 @@ def test_real_patients_join_virtual_ones_and_the_key_must_stay(prostatex, tmp_pa
 
 def test_our_adc_and_what_its_fit_leaves_over_lie_beside_the_scanners(prostatex, tmp_path):
     source = prostatex / "0001"
-    reading = Reading(adc_b_min=400)
-    (outcome,) = ingest(source, tmp_path / "out", cohort="male", reading=reading)
+    options = ReadOptions(adc_b_min=400)
+    (outcome,) = ingest(source, tmp_path / "out", cohort="male", options=options)
     dataset, case = Dataset.open(tmp_path / "out"), outcome.case
     study = dataset.load_study(case)
     assert study.adc_b_min == 400
@@ -191,7 +191,9 @@ def test_a_study_of_one_b_value_is_refused_and_writes_nothing(tmp_path):
 
 def test_alignment_is_recorded_and_changes_nothing_where_nothing_moved(prostatex, tmp_path):
     (plain,) = ingest(prostatex / "0001", tmp_path / "plain", cohort="male")
-    (aligned,) = ingest(prostatex / "0001", tmp_path / "aligned", cohort="male", reading=Reading(align=True))
+    (aligned,) = ingest(
+        prostatex / "0001", tmp_path / "aligned", cohort="male", options=ReadOptions(align=True)
+    )
     one, two = (
         Dataset.open(tmp_path / name).load_study(outcome.case)
         for name, outcome in (("plain", plain), ("aligned", aligned))

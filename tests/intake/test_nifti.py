@@ -9,7 +9,7 @@ from tests.intake.test_images import pair
 from uteroseg.annotations.table import read_table
 from uteroseg.dataset.check.images import check_images
 from uteroseg.dataset.store import Dataset
-from uteroseg.dicom.choices import Reading
+from uteroseg.dicom.read_options import ReadOptions
 from uteroseg.errors import UserError
 from uteroseg.imaging.nifti import read_image, write_image, write_mask
 from uteroseg.intake.ingest import ingest
@@ -24,13 +24,13 @@ def table(folder, *lines):
 
 def found(source, *lines, b_values=()):
     rows = read_table(table(source.parent, *lines)).rows if lines else []
-    return find_nifti(source, rows, origin="in", reading=Reading(b_values))
+    return find_nifti(source, rows, origin="in", options=ReadOptions(b_values))
 
 
 @pytest.mark.parametrize("ending", ["nii.gz", "nii"])
 def test_an_image_comes_in_as_it_is(tmp_path, ending):
     study, _ = nifti(tmp_path / "in", "p7/dwi", ending=ending, b_values=(0.0, 50.0, 800.0))
-    (taken,) = ingest(tmp_path / "in", tmp_path / "d", cohort="uterine", reading=Reading(adc_b_min=50))
+    (taken,) = ingest(tmp_path / "in", tmp_path / "d", cohort="uterine", options=ReadOptions(adc_b_min=50))
     assert (taken.status, taken.study, taken.b_values) == ("added", "p7/dwi", (0, 50, 800))
     dataset = Dataset.open(tmp_path / "d")
     back = dataset.load_study(taken.case)
@@ -186,7 +186,9 @@ def test_an_adc_map_and_a_high_b_become_a_case_that_says_so(tmp_path):
     """As PI-CAI keeps them: patient_examination_adc, _hbv, _t2w."""
     for name, seed in (("10000_1000000", 1), ("10000_1000001", 2), ("10001_1000002", 3)):
         study = pair(tmp_path / "in", f"{name}_adc.mha", f"{name}_hbv.mha", seed=seed, bval=False)
-    taken = ingest(tmp_path / "in", tmp_path / "d", cohort="uterine", reading=Reading((1400,), adc_b_min=200))
+    taken = ingest(
+        tmp_path / "in", tmp_path / "d", cohort="uterine", options=ReadOptions((1400,), adc_b_min=200)
+    )
     assert [(one.status, str(one.case)) for one in taken] == [
         ("added", "sub-0001_ses-01"),
         ("added", "sub-0001_ses-02"),
@@ -200,7 +202,7 @@ def test_an_adc_map_and_a_high_b_become_a_case_that_says_so(tmp_path):
     assert (back.derived, back.b_values, back.adc_b_min) == (True, (0, 1400), 0)
     np.testing.assert_allclose(back.fit().adc, study.scanner_adc, atol=1e-4)
     np.testing.assert_allclose(back.scanner_adc, study.scanner_adc, atol=1e-4)
-    again = ingest(tmp_path / "in", tmp_path / "d", cohort="uterine", reading=Reading((1400,)))
+    again = ingest(tmp_path / "in", tmp_path / "d", cohort="uterine", options=ReadOptions((1400,)))
     assert [one.status for one in again] == ["present"] * 3
 
 

@@ -56,14 +56,14 @@ def test_one_of_several_labels_is_the_tumour(tmp_path):
         find_nnunet(tmp_path / "in", origin="in")
     assert "set `label`" in told.value.fix
     (study,) = find_nnunet(tmp_path / "in", origin="in", label="tumour")
-    np.testing.assert_array_equal(study.arrived(study.load()).mask.data, made["womb_1"][1].data)
+    np.testing.assert_array_equal(study.placed(study.load()).mask.data, made["womb_1"][1].data)
     with pytest.raises(UserError, match="and not 'node'"):
         find_nnunet(tmp_path / "in", origin="in", label="node")
     label = tmp_path / "in/labelsTr/womb_1.nii.gz"
     image = nib.load(label)
     nib.save(nib.Nifti1Image(np.asarray(image.dataobj) + np.uint8(1), image.affine), label)
     with pytest.raises(UserError, match="holds 3") as told:
-        study.arrived(study.load())
+        study.placed(study.load())
     assert "voxels to ignore" in told.value.fix
 
 
@@ -218,7 +218,7 @@ def test_a_description_is_read_however_its_version_writes_it(tmp_path, about):
     (found,) = find_nnunet(tmp_path / "in", origin="in")
     study = found.load()
     np.testing.assert_array_equal(study.signal, made["womb_1"][0].signal)
-    np.testing.assert_array_equal(found.arrived(study).mask.data, made["womb_1"][1].data)
+    np.testing.assert_array_equal(found.placed(study).mask.data, made["womb_1"][1].data)
     assert found.left_out == ("T2",)
 
 
@@ -234,7 +234,7 @@ def test_images_and_labels_are_read_in_every_format(tmp_path, ending):
         back = one.load()
         np.testing.assert_array_equal(back.signal, study.signal)
         assert back.geometry.difference(study.geometry, tolerance_mm=1e-3) is None
-        np.testing.assert_array_equal(one.arrived(back).mask.data, mask.data)
+        np.testing.assert_array_equal(one.placed(back).mask.data, mask.data)
 
 
 def test_label_maps_are_found_by_the_name_of_an_image_and_in_version_1s_list(tmp_path):
@@ -243,7 +243,7 @@ def test_label_maps_are_found_by_the_name_of_an_image_and_in_version_1s_list(tmp
     made = nnunet(source, CASES, label="{}_0000", about={"training": listed})
     (source / "labelsTr/womb_2_0000.nii.gz").rename(source / "labelsTr/second.nii.gz")
     for one, (_, mask) in zip(find_nnunet(source, origin="in"), made.values(), strict=True):
-        np.testing.assert_array_equal(one.arrived(one.load()).mask.data, mask.data)
+        np.testing.assert_array_equal(one.placed(one.load()).mask.data, mask.data)
     (source / "labelsTr/second.nii.gz").unlink()
     taken = ingest(source, tmp_path / "d", cohort="uterine")
     assert [one.status for one in taken] == ["added", "failed", "added"]
@@ -307,12 +307,12 @@ def test_a_single_volume_with_four_dimensions_is_a_volume(tmp_path):
         nib.save(nib.Nifti1Image(np.asarray(image.dataobj)[..., None], image.affine), path)
     (found,) = find_nnunet(tmp_path / "in", origin="in")
     np.testing.assert_array_equal(found.load().signal, made["womb_1"][0].signal)
-    np.testing.assert_array_equal(found.arrived(found.load()).mask.data, made["womb_1"][1].data)
+    np.testing.assert_array_equal(found.placed(found.load()).mask.data, made["womb_1"][1].data)
     path = tmp_path / "in/labelsTr/womb_1.nii.gz"
     two = np.repeat(np.asarray(nib.load(path).dataobj), 2, axis=3)
     nib.save(nib.Nifti1Image(two, nib.load(path).affine), path)
     with pytest.raises(UserError, match=r"womb_1\.nii\.gz holds 2 volumes"):
-        found.arrived(found.load())
+        found.placed(found.load())
 
 
 @pytest.mark.parametrize(
@@ -337,15 +337,15 @@ def test_labels_are_whole_numbers_however_they_are_stored(tmp_path, stored, slop
     (found,) = find_nnunet(tmp_path / "in", origin="in")
     if refused:
         with pytest.raises(UserError, match=rf"womb_1\.nii\.gz holds {refused}\."):
-            found.arrived(found.load())
+            found.placed(found.load())
     else:
-        np.testing.assert_array_equal(found.arrived(found.load()).mask.data, made["womb_1"][1].data)
+        np.testing.assert_array_equal(found.placed(found.load()).mask.data, made["womb_1"][1].data)
 
 
 def test_a_label_map_without_tumour_is_that_of_a_case_without_one(tmp_path):
     nnunet(tmp_path / "in", CASES[:1], about={"labels": {"background": 0, "uterus": 1, "tumour": 2}})
     (found,) = find_nnunet(tmp_path / "in", origin="in", label="tumour")
-    assert not found.arrived(found.load()).mask.data.any()
+    assert not found.placed(found.load()).mask.data.any()
     (taken,) = take_in(Source([found]), tmp_path / "d", cohort="uterine")
     assert (taken.status, taken.mask_ml) == ("added", 0)
 

@@ -11,7 +11,7 @@ from pydicom.dataset import Dataset as Header
 
 from tests.dicom.build import Recipe, write_series
 from uteroseg.dataset.store import Dataset
-from uteroseg.dicom.choices import Reading
+from uteroseg.dicom.read_options import ReadOptions
 from uteroseg.imaging.nifti import write_mask
 from uteroseg.imaging.study import Mask
 from uteroseg.intake.ingest import ingest
@@ -126,16 +126,16 @@ def annotated(source, tmp_path, shape_of):
     return table
 
 
-@pytest.mark.parametrize("reading", [Reading(), Reading(drop_incomplete=True)])
-def test_identity_in_every_text_field_stays_out_of_the_dataset(tmp_path, reading):
+@pytest.mark.parametrize("options", [ReadOptions(), ReadOptions(drop_incomplete=True)])
+def test_identity_in_every_text_field_stays_out_of_the_dataset(tmp_path, options):
     recipe = Recipe((0, 400, 800), slices=3, adjust=plant, study_uid=f"{UID}.1", frame_of_reference_uid=UID)
     files = write_series(tmp_path / "in" / NAME, recipe)
-    if reading.drop_incomplete:
+    if options.drop_incomplete:
         files[4].unlink()
-    first = ingest(tmp_path / "in", tmp_path / "one", cohort="uterine", reading=reading)
+    first = ingest(tmp_path / "in", tmp_path / "one", cohort="uterine", options=options)
     study = Dataset.open(tmp_path / "one").load_study(first[0].case)
     table = annotated(NAME, tmp_path, study)
-    (added,) = ingest(tmp_path / "in", tmp_path / "two", cohort="uterine", reading=reading, annotations=table)
+    (added,) = ingest(tmp_path / "in", tmp_path / "two", cohort="uterine", options=options, annotations=table)
     assert (added.status, added.mask_ml is not None) == ("added", True)
     assert sum(NAME in str(element.value) for element in pydicom.dcmread(files[0])) > 500
     assert found(tmp_path / "one") == set()

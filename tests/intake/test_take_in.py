@@ -25,7 +25,7 @@ from uteroseg.dataset.check.run import check_dataset
 from uteroseg.dataset.identity import Pseudonyms
 from uteroseg.dataset.participants import Participant
 from uteroseg.dataset.store import Dataset, NewCase
-from uteroseg.dicom.choices import Reading
+from uteroseg.dicom.read_options import ReadOptions
 from uteroseg.dicom.scan import scan_folder
 from uteroseg.errors import UserError
 from uteroseg.evaluation.assess import assess
@@ -162,7 +162,7 @@ def test_a_header_that_gives_two_places_is_refused_unless_one_is_chosen(tmp_path
     assert (one.status, "up to 20.0 mm apart" in one.error) == ("failed", True)
     for form, z in (("qform", 0), ("sform", 20)):
         root = tmp_path / form
-        (one,) = ingest(tmp_path / "in", root, cohort="uterine", reading=Reading(nifti_form=form))
+        (one,) = ingest(tmp_path / "in", root, cohort="uterine", options=ReadOptions(nifti_form=form))
         affine = Dataset.open(root).load_study(one.case).geometry.affine
         np.testing.assert_allclose(affine[:3, 3], study.geometry.affine[:3, 3] + (0, 0, z), atol=1e-3)
         assert not [finding for finding in check_dataset(root, workers=1).findings if finding.check == "grid"]

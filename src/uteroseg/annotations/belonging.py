@@ -65,7 +65,7 @@ class Reference:
         )
 
 
-def why_not(reference: Reference, found: FoundStudy, path: Path) -> UserError | None:
+def mismatch(reference: Reference, found: FoundStudy, path: Path) -> UserError | None:
     """Why an annotation cannot belong to a study, or None where it does.
 
     It does where patient and frame of reference agree as far as they are known, and it refers to an image or

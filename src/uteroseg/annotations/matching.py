@@ -7,10 +7,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from uteroseg.annotations.belonging import drawn_on, why_not
+from uteroseg.annotations.belonging import drawn_on, mismatch
 from uteroseg.annotations.file import AnnotationFile, is_label_map, model_beside, open_if_annotation
 from uteroseg.annotations.regions import Choice
-from uteroseg.annotations.table import Annotation, Row, read_table
+from uteroseg.annotations.table import Annotation, TableRow, read_table
 from uteroseg.dicom.classify import SeriesKind
 from uteroseg.dicom.studies import FoundStudy
 from uteroseg.errors import UserError
@@ -83,7 +83,7 @@ def match(path: Path, studies: Sequence[FoundStudy], source: Path, choice: Choic
     return Matches(by_study, notes=table.notes)
 
 
-def _only(rows: Sequence[Row], found: FoundStudy) -> Row | UserError:
+def _only(rows: Sequence[TableRow], found: FoundStudy) -> TableRow | UserError:
     if len(rows) == 1:
         return rows[0]
     return UserError(
@@ -109,7 +109,7 @@ def _by_reference(
                 continue
             if not single and (drawn_by := file.drawn_by(choice)):
                 raise _unnamed(one, drawn_by)
-            reasons = {found: why_not(reference, found, one) for found in studies}
+            reasons = {found: mismatch(reference, found, one) for found in studies}
             if all(reasons.values()):  # the reason that says most: of the patient's own studies
                 errors = [reason for reason in reasons.values() if reason]
                 raise min(errors, key=lambda error: "another patient" in error.found)

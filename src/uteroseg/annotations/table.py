@@ -55,7 +55,7 @@ class Annotation:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Row(Annotation):
+class TableRow(Annotation):
     """One row of the table.
 
     Parameters
@@ -89,12 +89,12 @@ class Table:
 
     Parameters
     ----------
-    rows : list of Row
+    rows : list of TableRow
     notes : tuple of str
         What is to be said of it.
     """
 
-    rows: list[Row]
+    rows: list[TableRow]
     notes: tuple[str, ...] = ()
 
 
@@ -140,7 +140,7 @@ def read_table(path: Path, choice: Choice | None = None) -> Table:
         cells_of[number] = {name: cell.strip() for name, cell in pairs if name and cell.strip()}
     clinical = {name: title for name, title in zip(header, written, strict=True) if name and name not in _OWN}
     kept, left_out = columns_to_keep(list(cells_of.values()), clinical, ("study", "mask"))
-    rows: dict[str, Row] = {}
+    rows: dict[str, TableRow] = {}
     for number, row in cells_of.items():
         one = _row(row, kept, path, number, encoding, choice or Choice())
         if one.study in rows:
@@ -166,7 +166,7 @@ def first_that_exists(folder: Path, name: str, encoding: str = "utf-8") -> Path:
 
 def _row(
     row: Mapping[str, str], kept: Sequence[str], path: Path, line: int, encoding: str, choice: Choice
-) -> Row:
+) -> TableRow:
     label, named = row.get("label", ""), row.get("mask", "")
     mask = None if named.casefold() == _NONE else first_that_exists(path.parent, named, encoding)
     if not row.get("study") or not named or (mask and not os.path.isfile(mask)):  # noqa: PTH113
@@ -183,7 +183,7 @@ def _row(
     study, reader = row["study"].rstrip("/\\"), row.get("reader", "")
     if re.search(r"\d{3}", reader):
         raise _defect(path, f"has the reader {reader!r} in line {line}, with a number that may tell somebody")
-    return Row(
+    return TableRow(
         mask=mask, choice=choice, reader=reader, clinical=clinical, study=study, line=line, encoding=encoding
     )
 

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from uteroseg.cli.console import Json, print_result, progress, warn
-from uteroseg.cli.reading import numbers_of
+from uteroseg.cli.read_options import numbers_of
 from uteroseg.errors import UserError
 
 DatasetFolder = Annotated[Path, typer.Argument(metavar="DATASET", help="A dataset (BIDS folder).")]

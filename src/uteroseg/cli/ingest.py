@@ -20,11 +20,11 @@ from uteroseg.cli.incoming import (
     choice_of,
     told,
 )
-from uteroseg.cli.reading import AdcBMin, Align, BValues, DropIncomplete, NiftiForm, reading_of
+from uteroseg.cli.read_options import AdcBMin, Align, BValues, DropIncomplete, NiftiForm, read_options
 from uteroseg.errors import UserError
 
 if TYPE_CHECKING:
-    from uteroseg.annotations.arrive import Arrived
+    from uteroseg.annotations.placement import PlacedAnnotation
     from uteroseg.dataset.layout import CaseId
     from uteroseg.dicom.studies import SeriesUse
     from uteroseg.imaging.study import DwiStudy
@@ -78,19 +78,19 @@ def ingest(
     from uteroseg.intake.ingest import take_in
     from uteroseg.intake.source import open_source
 
-    def draw(case: CaseId, study: DwiStudy, arrived: Arrived) -> None:
+    def draw(case: CaseId, study: DwiStudy, placed: PlacedAnnotation) -> None:
         if pictures:
             from uteroseg.inference.contact_sheet import write_sheet
 
-            write_sheet(pictures / f"{case}.png", str(case), study, arrived)
+            write_sheet(pictures / f"{case}.png", str(case), study, placed)
 
-    reading = reading_of(b_values, drop_incomplete, align, adc_b_min, nifti_form)
+    options = read_options(b_values, drop_incomplete, align, adc_b_min, nifti_form)
     opening = open_source(
         source,
         annotations=annotations,
         choice=choice_of(roi, roi_colour),
         register=register,
-        reading=reading,
+        options=options,
         label=label,
     )
     notes: list[str] = []

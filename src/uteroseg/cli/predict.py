@@ -14,7 +14,7 @@ import typer
 
 from uteroseg import RESEARCH_USE
 from uteroseg.cli.console import Json, print_result, progress
-from uteroseg.cli.reading import AdcBMin, Align, BValues, DropIncomplete, NiftiForm, reading_of
+from uteroseg.cli.read_options import AdcBMin, Align, BValues, DropIncomplete, NiftiForm, read_options
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
@@ -65,7 +65,7 @@ def predict(
             source,
             engine.result(),
             output,
-            reading=reading_of(b_values, drop_incomplete, align, adc_b_min, nifti_form),
+            options=read_options(b_values, drop_incomplete, align, adc_b_min, nifti_form),
             outputs=Outputs(probability, keep_empty_frames),
             on_study=lambda finding, done, total: update("studies", done, total, "") if total > 1 else None,
             object_workers=workers,

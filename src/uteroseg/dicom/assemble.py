@@ -11,12 +11,12 @@ import numpy as np
 from uteroseg.dicom.acquisition import acquisition
 from uteroseg.dicom.adc import adc_beside, load_adc
 from uteroseg.dicom.bvalues import merge
-from uteroseg.dicom.choices import Reading as Reading
 from uteroseg.dicom.classify import SeriesKind
 from uteroseg.dicom.described import DESCRIPTION, USER, assign_by_order, described_b_values
 from uteroseg.dicom.frames import Frame, frames_of
 from uteroseg.dicom.pairs import high_b_of
 from uteroseg.dicom.pixels import rescaled
+from uteroseg.dicom.read_options import ReadOptions as ReadOptions
 from uteroseg.dicom.scan import Series
 from uteroseg.dicom.source_images import SourceImages
 from uteroseg.dicom.stack import Stack, arrange, is_directional
@@ -26,7 +26,7 @@ from uteroseg.imaging.geometry import Array
 from uteroseg.imaging.study import ADC_LEFT_OUT, REPETITIONS, DwiStudy
 
 
-def load_study(series: Sequence[Series], reading: Reading | None = None) -> DwiStudy:
+def load_study(series: Sequence[Series], options: ReadOptions | None = None) -> DwiStudy:
     """Load one diffusion acquisition.
 
     Parameters
@@ -34,7 +34,7 @@ def load_study(series: Sequence[Series], reading: Reading | None = None) -> DwiS
     series : sequence of Series
         The DWI series of the acquisition and, if there is one, the scanner's ADC map on the same grid; or one
         series of high b, which may be calculated, and the map. `FoundStudy.used` is made for this.
-    reading : Reading, optional
+    options : ReadOptions, optional
 
     Returns
     -------
@@ -51,7 +51,7 @@ def load_study(series: Sequence[Series], reading: Reading | None = None) -> DwiS
         If a file is unreadable or truncated, a b-value is unknown, an image is missing or there twice, or
         grids are mixed.
     """
-    reading = reading or Reading()
+    options = options or ReadOptions()
     dwi = of_kind(series, SeriesKind.DWI) or of_kind(series, SeriesKind.CALCULATED_B)
     maps = of_kind(series, SeriesKind.ADC)
     if len(maps) > 1:
@@ -60,7 +60,7 @@ def load_study(series: Sequence[Series], reading: Reading | None = None) -> DwiS
             expected="at most one for a diffusion acquisition.",
             fix="choose one of them.",
         )
-    stack = stack_of(dwi, reading)
+    stack = stack_of(dwi, options)
     if maps and (len(stack.b_values) == 1 or dwi[0].kind is SeriesKind.CALCULATED_B):
         return _study_of_pair(dwi, stack, maps[0])
     fields, scanner_adc = _acquisition(dwi, stack), None
@@ -73,10 +73,10 @@ def load_study(series: Sequence[Series], reading: Reading | None = None) -> DwiS
         geometry=stack.geometry,
         scanner_adc=scanner_adc,
         acquisition=fields,
-        adc_b_min=reading.adc_b_min,
+        adc_b_min=options.adc_b_min,
         source=SourceImages.of_stack(stack, dwi),
     )
-    if not reading.align:
+    if not options.align:
         return study
     from uteroseg.imaging.align import align  # scipy's optimiser takes a quarter second to import
 
@@ -87,7 +87,7 @@ def load_study(series: Sequence[Series], reading: Reading | None = None) -> DwiS
 def _study_of_pair(image: Sequence[Series], stack: Stack, adc_map: Series) -> DwiStudy:
     """The study of one image of high b and the scanner's ADC map."""
     refuse_unreadable([adc_map])
-    what = f"{describe(image)} and ADC map {adc_map.name}"
+    what = f"{names_of(image)} and ADC map {adc_map.name}"
     adc, geometry = load_adc(adc_map)
     fix = "add the images of the other b-values, or export the two of one acquisition."
     geometry.require_same(stack.geometry, what=what, fix=fix)
@@ -101,7 +101,7 @@ def _study_of_pair(image: Sequence[Series], stack: Stack, adc_map: Series) -> Dw
     return replace(study, source=SourceImages.of_stack(high, image))
 
 
-def stack_of(dwi: Sequence[Series], reading: Reading) -> Stack:
+def stack_of(dwi: Sequence[Series], options: ReadOptions) -> Stack:
     """Put the images of an acquisition's DWI series in their places; raises as `load_study` does."""
     if not dwi:
         raise UserError(
@@ -109,22 +109,22 @@ def stack_of(dwi: Sequence[Series], reading: Reading) -> Stack:
             expected="at least one series of diffusion-weighted images.",
             fix="add the series with the b-values.",
         )
-    if not reading.drop_incomplete:
+    if not options.drop_incomplete:
         refuse_unreadable(dwi)
-    frames = _without_spare_directions([_frames_with_b(one, reading.b_values) for one in dwi])
+    frames = _without_spare_directions([_frames_with_b(one, options.b_values) for one in dwi])
     if not frames:
         raise UserError(
-            f"{describe(dwi)} has no images.",
+            f"{names_of(dwi)} has no images.",
             expected="images with a b-value.",
             fix="export the series again, whole.",
         )
     _refuse_unknown_b(frames, dwi)
-    return arrange(frames, what=describe(dwi), drop_incomplete=reading.drop_incomplete)
+    return arrange(frames, what=names_of(dwi), drop_incomplete=options.drop_incomplete)
 
 
-def source_images(dwi: Sequence[Series], reading: Reading | None = None) -> SourceImages:
+def source_images(dwi: Sequence[Series], options: ReadOptions | None = None) -> SourceImages:
     """The images that a diffusion study's slices came from; raises as `load_study` does."""
-    return SourceImages.of_stack(stack_of(dwi, reading or Reading()), dwi)
+    return SourceImages.of_stack(stack_of(dwi, options or ReadOptions()), dwi)
 
 
 def _without_spare_directions(by_series: Sequence[Sequence[Frame]]) -> list[Frame]:
@@ -170,7 +170,7 @@ def of_kind(series: Sequence[Series], kind: SeriesKind) -> tuple[Series, ...]:
     return tuple(one for one in series if one.kind is kind)
 
 
-def describe(series: Sequence[Series]) -> str:
+def names_of(series: Sequence[Series]) -> str:
     """Name series to a person."""
     return ", ".join(one.name for one in series)
 
@@ -179,7 +179,7 @@ def _refuse_unknown_b(frames: Sequence[Frame], dwi: Sequence[Series]) -> None:
     unknown = [frame for frame in frames if frame.b_value is None]
     if unknown:
         raise UserError(
-            f"The b-value of {len(unknown)} of {len(frames)} images of {describe(dwi)} is nowhere in their "
+            f"The b-value of {len(unknown)} of {len(frames)} images of {names_of(dwi)} is nowhere in their "
             f"headers, first of {unknown[0].file}.",
             expected="a b-value in the standard attribute or in the vendor's own.",
             fix="name them in the order of acquisition (`b_values`), or export the series with its "

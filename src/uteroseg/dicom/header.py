@@ -174,7 +174,7 @@ def read_compact(path: Path) -> PlainHeader | Dataset | None:
         raise Unreadable(f"it cannot be opened ({error.strerror or error})") from error
 
 
-def read_image(path: Path) -> Dataset:
+def read_whole(path: Path) -> Dataset:
     """Read what decoding the pixels of a file needs, at least; raises what pydicom raises."""
     with path.open("rb") as file:
         if (size := os.fstat(file.fileno()).st_size) > _LONGEST:

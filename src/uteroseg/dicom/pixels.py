@@ -13,7 +13,7 @@ from pydicom.pixels.utils import iter_pixels
 from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian
 
 from uteroseg.dicom.frames import Frame
-from uteroseg.dicom.header import read_image
+from uteroseg.dicom.header import read_whole
 from uteroseg.dicom.scaling import require_comparable
 from uteroseg.errors import UserError
 from uteroseg.imaging.geometry import Array
@@ -71,7 +71,7 @@ def _decoded(path: Path, wanted: list[Frame], *, padded: bool) -> Iterator[tuple
     Pixels that are declared to be padding stay with ``padded``; they are 0, no signal, otherwise.
     """
     try:
-        dataset = read_image(path)
+        dataset = read_whole(path)
         if "PixelData" not in dataset:  # pydicom drops compressed pixels whose end is missing
             raise EOFError("they end early or are missing")
         _complete_meta(dataset)

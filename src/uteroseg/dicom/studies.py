@@ -238,11 +238,11 @@ def _use(series: Series, group: Acquisition, adc: Series | None) -> SeriesUse:
     if series.refused:
         return SeriesUse(series, False, series.refused.found.removesuffix("."))
     if series.kind in (SeriesKind.DWI, SeriesKind.ADC):
-        return SeriesUse(series, False, _why_not(series, group))
+        return SeriesUse(series, False, _reason_unused(series, group))
     return SeriesUse(series, False, f"{series.kind.value}: {series.reason}")
 
 
-def _why_not(series: Series, group: Acquisition) -> str:
+def _reason_unused(series: Series, group: Acquisition) -> str:
     """What keeps a DWI series or an ADC map from being used in a study, for people."""
     what = "ADC map of" if series.kind is SeriesKind.ADC else "DWI with"
     grid = grid_of(series)

@@ -13,7 +13,6 @@ from PIL import Image
 
 from uteroseg.dataset.layout import CaseId
 from uteroseg.dataset.store import Dataset
-from uteroseg.evaluation.cases import worst_median_best, write_rows
 from uteroseg.evaluation.figures import (
     bland_altman_figure,
     dsc_by_cohort,
@@ -21,6 +20,7 @@ from uteroseg.evaluation.figures import (
     overlays_figure,
     styled,
 )
+from uteroseg.evaluation.measurements import worst_median_best, write_rows
 from uteroseg.evaluation.summary import POOLED
 from uteroseg.files import write_json, write_text
 from uteroseg.imaging.overlay import overlay

@@ -38,7 +38,7 @@ def summarise(rows: Sequence[Row], *, tolerance_mm: float) -> dict[str, Any]:
     Parameters
     ----------
     rows : sequence of dict
-        As `uteroseg.evaluation.cases.measure_cases` gives them.
+        As `uteroseg.evaluation.measurements.measure_cases` gives them.
     tolerance_mm : float
         Of the NSD.
 

@@ -11,7 +11,7 @@ import torch
 from uteroseg.dataset.layout import CaseId
 from uteroseg.dataset.store import Dataset
 from uteroseg.errors import UserError
-from uteroseg.evaluation.cases import Place, measure_cases, worst_median_best
+from uteroseg.evaluation.measurements import Rank, measure_cases, worst_median_best
 from uteroseg.experiment.records import Overlay
 from uteroseg.imaging.nifti import read_mask, write_mask
 from uteroseg.imaging.overlay import overlay
@@ -72,7 +72,7 @@ def evaluate_run(
 
 def draw_overlays(
     datasets: Mapping[str, Dataset], rows: Sequence[dict[str, Any]], folder: Path
-) -> dict[Place, Overlay]:
+) -> dict[Rank, Overlay]:
     """Draw the worst, median and best case by DSC into ``folder/overlays``.
 
     Parameters
@@ -85,10 +85,10 @@ def draw_overlays(
         The run's, with ``predictions/<test set>``.
     """
     (folder / "overlays").mkdir()
-    pictures: dict[Place, Overlay] = {}
-    for place, row in worst_median_best(rows).items():
+    pictures: dict[Rank, Overlay] = {}
+    for rank, row in worst_median_best(rows).items():
         case, dataset = CaseId.parse(row["case"]), datasets[row["test_set"]]
-        study, file = dataset.load_study(case), f"overlays/{place}.png"
+        study, file = dataset.load_study(case), f"overlays/{rank}.png"
         overlay(
             PreparedStudy(study).high_b,
             read_mask(folder / "predictions" / row["test_set"] / f"{case}.nii.gz"),
@@ -96,7 +96,7 @@ def draw_overlays(
             caption=f"{case} · DSC {row['dsc']:.2f}",
             tiles=1,
         ).save(folder / file)
-        pictures[place] = Overlay(case=row["case"], dsc=row["dsc"], file=file)
+        pictures[rank] = Overlay(case=row["case"], dsc=row["dsc"], file=file)
     return pictures
 
 

@@ -10,8 +10,8 @@ from typing import Any
 
 from uteroseg import RESEARCH_USE, __version__
 from uteroseg.dicom.archive import unpacked
-from uteroseg.dicom.choices import Reading
 from uteroseg.errors import UserError, reason
+from uteroseg.dicom.read_options import ReadOptions
 from uteroseg.files import read_json, require_new, staged_folder, write_json
 from uteroseg.inference.inputs import StudyInput, find_inputs
 from uteroseg.inference.outputs import Finding, write_table
@@ -29,7 +29,7 @@ def predict_all(
     model: Path | Engine | Sequence[Path],
     out: Path,
     *,
-    reading: Reading | None = None,
+    options: ReadOptions | None = None,
     outputs: Outputs | None = None,
     on_study: Callable[[Finding, int, int], None] = lambda finding, number, total: None,
     object_workers: Workers = HERE,
@@ -44,7 +44,7 @@ def predict_all(
     out : Path
         New or empty, or what the same call left when it was cut short: finished studies are not done again.
         Gets a folder for each study and, at the end, ``predictions.csv``.
-    reading : Reading, optional
+    options : ReadOptions, optional
         How DICOM studies are read, where their files leave a choice.
     outputs : Outputs, optional
     on_study : callable
@@ -63,13 +63,13 @@ def predict_all(
     UserError
         If the model is not whole, the output is taken or the input holds no study; before predicting.
     """
-    reading, outputs = reading or Reading(), outputs or Outputs()
+    options, outputs = options or ReadOptions(), outputs or Outputs()
     if not (out / SETTINGS).is_file():
         require_new(out)
     engine = open_model(model)
     with unpacked(path) as archive:
-        inputs = find_inputs(archive.folder, reading, shown=path)
-        _claim(out, path, engine, reading, outputs)
+        inputs = find_inputs(archive.folder, options, shown=path)
+        _claim(out, path, engine, options, outputs)
         findings: list[Finding] = []
         try:
             for source in inputs:
@@ -82,13 +82,13 @@ def predict_all(
     return findings, engine.card
 
 
-def _claim(out: Path, path: Path, engine: Engine, reading: Reading, outputs: Outputs) -> None:
+def _claim(out: Path, path: Path, engine: Engine, options: ReadOptions, outputs: Outputs) -> None:
     """Make the output folder, or check that it is of the same call, and clear what a killed one left."""
     settings: dict[str, Any] = {
         "notice": RESEARCH_USE,
         "input": str(path.resolve()),
         "models": [card.id for card in engine.members],
-        "reading": {**asdict(reading), "b_values": list(reading.b_values)},
+        "reading": {**asdict(options), "b_values": list(options.b_values)},
         "outputs": asdict(outputs),
         "uteroseg": __version__,
     }

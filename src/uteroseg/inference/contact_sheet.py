@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from uteroseg.annotations.arrive import Arrived
+from uteroseg.annotations.placement import PlacedAnnotation
 from uteroseg.files import write_file
 from uteroseg.imaging.geometry import Geometry
 from uteroseg.imaging.measure import bounding_box, volume_ml
@@ -18,24 +18,24 @@ _TILES = 6
 _MARGIN_MM = 40.0
 
 
-def write_sheet(path: Path, name: str, study: DwiStudy, arrived: Arrived) -> None:
+def write_sheet(path: Path, name: str, study: DwiStudy, placed: PlacedAnnotation) -> None:
     """Write the slices with most of a mask as PNG: above on the lowest b-value, below on the highest.
 
     The mask is magenta; where it was registered, green is the mask before.
     """
-    sheet = contact_sheet(name, study, arrived)
+    sheet = contact_sheet(name, study, placed)
     write_file(path, lambda temporary: sheet.save(temporary, format="PNG"))
 
 
-def contact_sheet(name: str, study: DwiStudy, arrived: Arrived) -> Image.Image:
+def contact_sheet(name: str, study: DwiStudy, placed: PlacedAnnotation) -> Image.Image:
     """The picture that `write_sheet` writes."""
-    text = f"{name}: drawn on {arrived.source}, {volume_ml(arrived.mask):.2f} mL"
-    if arrived.outside_ml:
-        text += f", {arrived.outside_ml:.2f} mL outside"
-    if arrived.unregistered is not None:
+    text = f"{name}: drawn on {placed.source}, {volume_ml(placed.mask):.2f} mL"
+    if placed.outside_ml:
+        text += f", {placed.outside_ml:.2f} mL outside"
+    if placed.unregistered is not None:
         text += ", green before registration"
-    box = _around(arrived)
-    mask, before = _cut(arrived.mask, box), arrived.unregistered and _cut(arrived.unregistered, box)
+    box = _around(placed)
+    mask, before = _cut(placed.mask, box), placed.unregistered and _cut(placed.unregistered, box)
     parts = [
         overlay(signal[box], mask, truth=before, caption=f"b {b:g} · {text}", tiles=_TILES)
         for signal, b in ((study.signal[i], study.b_values[i]) for i in (0, -1))
@@ -48,11 +48,11 @@ def contact_sheet(name: str, study: DwiStudy, arrived: Arrived) -> Image.Image:
     return sheet
 
 
-def _around(arrived: Arrived) -> tuple[slice, slice, slice]:
+def _around(placed: PlacedAnnotation) -> tuple[slice, slice, slice]:
     """All slices, cut in plane to the mask and what is around it."""
-    data, geometry = arrived.mask.data, arrived.mask.geometry
-    if arrived.unregistered is not None:
-        data = data | arrived.unregistered.data
+    data, geometry = placed.mask.data, placed.mask.geometry
+    if placed.unregistered is not None:
+        data = data | placed.unregistered.data
     if not data.any():
         return slice(None), slice(None), slice(None)
     margins = [int(np.ceil(_MARGIN_MM / mm)) for mm in geometry.spacing[1:]]

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from uteroseg.dataset.layout import CaseId
 from uteroseg.dataset.store import Dataset
 from uteroseg.dataset.study_files import bval_of
-from uteroseg.dicom.choices import Reading
+from uteroseg.dicom.read_options import ReadOptions
 from uteroseg.errors import UserError
 from uteroseg.imaging.study import DwiStudy
 from uteroseg.intake.images import ImageStudy, find_images, holds_only_images, load_images, study_at
@@ -76,14 +76,14 @@ class DatasetInput(StudyInput):
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class ImageInput(StudyInput):
-    """Image files; ``reading`` says the b-value of a pair's image and which form of NIfTI counts."""
+    """Image files; ``options`` say the b-value of a pair's image and which form of NIfTI counts."""
 
     images: ImageStudy
-    reading: Reading
+    options: ReadOptions
 
     def load(self) -> DwiStudy:
         """Read its images."""
-        return load_images(self.images, self.reading.b_values, form=self.reading.nifti_form)
+        return load_images(self.images, self.options.b_values, form=self.options.nifti_form)
 
     def digest(self) -> str:
         """Of its file; of a pair, of what its files hold: their voxels can lie in further files."""
@@ -105,11 +105,11 @@ class DicomInput(StudyInput):
     found : FoundStudy, optional
     files : tuple of Path
         Of its examination, where it was not kept.
-    reading : Reading
+    options : ReadOptions
     """
 
     series_uids: str
-    reading: Reading
+    options: ReadOptions
     found: FoundStudy | None = None
     files: tuple[Path, ...] = ()
 
@@ -117,7 +117,7 @@ class DicomInput(StudyInput):
         """Read its images."""
         from uteroseg.dicom.assemble import load_study
 
-        return load_study(self._study().used, self.reading)
+        return load_study(self._study().used, self.options)
 
     def digest(self) -> str:
         """Of its images' UIDs."""
@@ -128,7 +128,9 @@ class DicomInput(StudyInput):
         return self.found or _found_again(self.files, self.series_uids)
 
 
-def find_inputs(path: Path, reading: Reading | None = None, *, shown: Path | None = None) -> list[StudyInput]:
+def find_inputs(
+    path: Path, options: ReadOptions | None = None, *, shown: Path | None = None
+) -> list[StudyInput]:
     """Find the studies to predict.
 
     Parameters
@@ -136,7 +138,7 @@ def find_inputs(path: Path, reading: Reading | None = None, *, shown: Path | Non
     path : Path
         A folder of DICOM or of image files (see `uteroseg.intake.images.find_images`), one image file, or a
         dataset. A folder that holds both is one of DICOM.
-    reading : Reading, optional
+    options : ReadOptions, optional
         How DICOM studies are read, where their files leave a choice. Its ``b_values`` serve an image of high
         b beside an ADC map too.
     shown : Path, optional
@@ -145,12 +147,12 @@ def find_inputs(path: Path, reading: Reading | None = None, *, shown: Path | Non
     Raises
     ------
     UserError
-        If the path does not exist or holds no diffusion study, or ``reading`` says what these files have no
+        If the path does not exist or holds no diffusion study, or ``options`` say what these files have no
         use for.
     """
-    reading, shown = reading or Reading(), shown or path
+    options, shown = options or ReadOptions(), shown or path
     if path.is_file():
-        return _image_inputs([study_at(path)], path.parent, shown.parent, reading)
+        return _image_inputs([study_at(path)], path.parent, shown.parent, options)
     if not path.is_dir():
         raise UserError(
             f"{path} does not exist.",
@@ -158,7 +160,7 @@ def find_inputs(path: Path, reading: Reading | None = None, *, shown: Path | Non
             fix="check the path for a typing error.",
         )
     if (path / "dataset_description.json").is_file():
-        _require_unused(reading, path)
+        _require_unused(options, path)
         dataset = Dataset.open(path)
         return [
             DatasetInput(case=str(case), origin=path / case.dwi("nii.gz"), dataset=dataset, id=case)
@@ -166,29 +168,29 @@ def find_inputs(path: Path, reading: Reading | None = None, *, shown: Path | Non
         ]
     images = find_images(path)
     if images and holds_only_images(path):
-        return _image_inputs(images, path, shown, reading)
+        return _image_inputs(images, path, shown, options)
     try:
-        found = _dicom_inputs(path, shown, reading)
+        found = _dicom_inputs(path, shown, options)
     except UserError:
         if not images:
             raise
     else:
-        if reading.nifti_form:
+        if options.nifti_form:
             raise UserError(
                 f"{shown} holds DICOM, and `nifti_form` is given.",
                 expected="`nifti_form` for NIfTI images whose header gives two places.",
                 fix="leave out `nifti_form`.",
             )
         return found
-    return _image_inputs(images, path, shown, reading)
+    return _image_inputs(images, path, shown, options)
 
 
 def _image_inputs(
-    studies: Sequence[ImageStudy], root: Path, shown: Path, reading: Reading
+    studies: Sequence[ImageStudy], root: Path, shown: Path, options: ReadOptions
 ) -> list[StudyInput]:
     """Image files as inputs; a case is called as its folders and image are."""
     needed = any(one.is_pair for one in studies)
-    rest = replace(reading, nifti_form=None, b_values=() if needed else reading.b_values)
+    rest = replace(options, nifti_form=None, b_values=() if needed else options.b_values)
     _require_unused(rest, shown / studies[0].image.name)
     names = [re.sub(r"[\\/]", "_", one.name) for one in studies]
     names = [re.sub("_(dwi|hbv)$", "", name, flags=re.IGNORECASE) for name in names]
@@ -198,14 +200,14 @@ def _image_inputs(
             case=name if taken[name.casefold()] == 1 else f"{name}-{_digest([one.name.encode()])[:8]}",
             origin=shown / one.image.relative_to(root),
             images=one,
-            reading=reading,
+            options=options,
         )
         for name, one in zip(names, studies, strict=True)
     ]
 
 
-def _require_unused(reading: Reading, path: Path) -> None:
-    if reading != Reading():
+def _require_unused(options: ReadOptions, path: Path) -> None:
+    if options != ReadOptions():
         raise UserError(
             f"{path} is not a folder or zip archive of DICOM files.",
             expected="DICOM, where it is to be said how its files are read.",
@@ -214,16 +216,16 @@ def _require_unused(reading: Reading, path: Path) -> None:
         )
 
 
-def _dicom_inputs(root: Path, shown: Path, reading: Reading) -> list[StudyInput]:
+def _dicom_inputs(root: Path, shown: Path, options: ReadOptions) -> list[StudyInput]:
     from uteroseg.dicom.scan import files_by_study, list_files, scan_files
     from uteroseg.dicom.studies import find_studies, require_studies
 
     files = list_files(root)
     if len(files) <= MANY:
         studies = require_studies(scan_files(files), shown)
-        return [_dicom_input(one, root, shown, reading, found=one) for one in studies]
+        return [_dicom_input(one, root, shown, options, found=one) for one in studies]
     inputs = [
-        _dicom_input(one, root, shown, reading, files=tuple(members))
+        _dicom_input(one, root, shown, options, files=tuple(members))
         for members in files_by_study(files)
         for one in find_studies(scan_files(members))
     ]
@@ -232,7 +234,7 @@ def _dicom_inputs(root: Path, shown: Path, reading: Reading) -> list[StudyInput]
     return inputs
 
 
-def _dicom_input(study: FoundStudy, root: Path, shown: Path, reading: Reading, **kept: Any) -> StudyInput:
+def _dicom_input(study: FoundStudy, root: Path, shown: Path, options: ReadOptions, **kept: Any) -> StudyInput:
     """A study that was found; ``kept`` is what it is to keep of it."""
     return DicomInput(
         case=f"study-{_digest([study.series_uids.encode()])[:8]}",
@@ -240,7 +242,7 @@ def _dicom_input(study: FoundStudy, root: Path, shown: Path, reading: Reading, *
         description=_description(study),
         notes=study.notes,
         series_uids=study.series_uids,
-        reading=reading,
+        options=options,
         **kept,
     )
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from uteroseg.dicom.assemble import load_study
-from uteroseg.dicom.choices import Reading
+from uteroseg.dicom.read_options import ReadOptions
 from uteroseg.dicom.scan import Scan, scan_folder
 from uteroseg.dicom.studies import FoundStudy, SeriesUse, require_studies
 from uteroseg.dicom.t2 import load_t2
@@ -19,8 +19,8 @@ from uteroseg.imaging.study import DwiStudy, Volume
 from uteroseg.intake.study import Incoming
 
 if TYPE_CHECKING:
-    from uteroseg.annotations.arrive import Arrived
     from uteroseg.annotations.matching import Matches
+    from uteroseg.annotations.placement import PlacedAnnotation
     from uteroseg.annotations.regions import Choice
     from uteroseg.annotations.table import Annotation
 
@@ -32,7 +32,7 @@ class DicomStudy(Incoming):
     Parameters
     ----------
     found : FoundStudy
-    reading : Reading
+    options : ReadOptions
     matched : Annotation or UserError, optional
         Its annotation, or why it cannot be told which it is.
     register : bool
@@ -40,13 +40,13 @@ class DicomStudy(Incoming):
     """
 
     found: FoundStudy
-    reading: Reading
+    options: ReadOptions
     matched: Annotation | UserError | None = None
     register: bool = False
 
     def load(self) -> DwiStudy:
         """Read its images."""
-        return load_study(self.found.used, self.reading)
+        return load_study(self.found.used, self.options)
 
     @property
     def annotation(self) -> Annotation | None:
@@ -55,14 +55,14 @@ class DicomStudy(Incoming):
             raise self.matched
         return self.matched
 
-    def arrived(self, study: DwiStudy) -> Arrived | None:
+    def placed(self, study: DwiStudy) -> PlacedAnnotation | None:
         """Its mask, which must be of the same patient, frame of reference and examination."""
         annotation = self.annotation
         if annotation is None:
             return None
-        from uteroseg.annotations.arrive import arrive
+        from uteroseg.annotations.placement import place_annotation
 
-        return arrive(
+        return place_annotation(
             annotation,
             study,
             found=self.found,
@@ -70,9 +70,9 @@ class DicomStudy(Incoming):
             nifti_form=self.form,
         )
 
-    def t2(self, study: DwiStudy, arrived: Arrived | None) -> tuple[Volume | None, tuple[str, ...]]:
+    def t2(self, study: DwiStudy, placed: PlacedAnnotation | None) -> tuple[Volume | None, tuple[str, ...]]:
         """What was drawn on, where that is a T2, else the one nearest to the diffusion images."""
-        return load_t2(self.found, study.geometry, arrived.series if arrived else None)
+        return load_t2(self.found, study.geometry, placed.series if placed else None)
 
     @cached_property
     def uses(self) -> tuple[SeriesUse, ...]:
@@ -91,7 +91,7 @@ def find_dicom(
     *,
     annotations: Path | None,
     choice: Choice,
-    reading: Reading,
+    options: ReadOptions,
     register: bool,
 ) -> tuple[list[DicomStudy], Matches | None, Scan]:
     """Find the diffusion studies below a folder, and the annotation of each.
@@ -132,8 +132,8 @@ def find_dicom(
             parts=one.parts,
             notes=(*one.notes, *births.get(one.patient, ())),
             found=one,
-            reading=reading,
-            form=reading.nifti_form,
+            options=options,
+            form=options.nifti_form,
             matched=matches.by_study.get(one) if matches else None,
             register=register,
         )

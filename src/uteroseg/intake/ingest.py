@@ -29,10 +29,10 @@ from uteroseg.intake.source import Source, open_source
 from uteroseg.intake.study import Incoming, content_of
 
 if TYPE_CHECKING:
-    from uteroseg.annotations.arrive import Arrived
+    from uteroseg.annotations.placement import PlacedAnnotation
 
 OnStudy = Callable[[int, int], None]
-OnMask = Callable[[CaseId, DwiStudy, "Arrived"], None]
+OnMask = Callable[[CaseId, DwiStudy, "PlacedAnnotation"], None]
 
 
 def ingest(
@@ -45,7 +45,7 @@ def ingest(
     keep_t2: bool = True,
     write: bool = True,
     on_study: OnStudy = lambda done, total: None,
-    on_mask: OnMask = lambda case, study, arrived: None,
+    on_mask: OnMask = lambda case, study, placed: None,
     on_note: Callable[[str], None] = lambda note: None,
     on_unused: Callable[[UserError], None] = lambda error: None,
     **how: Any,
@@ -60,7 +60,7 @@ def ingest(
             replace_masks=replace_masks,
             keep_t2=keep_t2,
             write=write,
-            adc_b_min=how["reading"].adc_b_min if how.get("reading") else 0.0,
+            adc_b_min=how["options"].adc_b_min if how.get("options") else 0.0,
             on_study=on_study,
             on_mask=on_mask,
             on_note=on_note,
@@ -81,7 +81,7 @@ def take_in(
     write: bool = True,
     adc_b_min: float = 0.0,
     on_study: OnStudy = lambda done, total: None,
-    on_mask: OnMask = lambda case, study, arrived: None,
+    on_mask: OnMask = lambda case, study, placed: None,
     on_note: Callable[[str], None] = lambda note: None,
 ) -> list[Outcome]:
     """Add studies to a dataset; one bad study never stops the others.
@@ -231,12 +231,12 @@ class _Intake:
         self._refuse_shared(found)
         study = replace(found.load(), adc_b_min=self.adc_b_min)
         study.fit()  # refuses what no command could use
-        arrived = found.arrived(study)
+        placed = found.placed(study)
         refuse_errors(study_problems(study))
         content = content_of(study)
         self._refuse_anothers(found, content)
-        if arrived:
-            refuse_errors(mask_problems(arrived.mask, study))
+        if placed:
+            refuse_errors(mask_problems(placed.mask, study))
         kept = annotation.clinical if annotation else {}
         identifier = found.identifier or content
         if present := self._known(identifier):
@@ -253,8 +253,8 @@ class _Intake:
             if now.cohort != self.cohort:
                 stays = f"it is of the cohort {now.cohort!r} and stays there"
                 found = replace(found, notes=(*found.notes, stays))
-            return self._again(found, present, study, arrived)
-        t2, passed_over = found.t2(study, arrived) if self.keep_t2 else (None, ())
+            return self._again(found, present, study, placed)
+        t2, passed_over = found.t2(study, placed) if self.keep_t2 else (None, ())
         participant = Participant(
             "",
             self.cohort,
@@ -276,8 +276,8 @@ class _Intake:
                 study,
                 participant if known else new,
                 self.pseudonyms.of(identifier),
-                arrived.mask if arrived else None,
-                arrived.sidecar if arrived else {},
+                placed.mask if placed else None,
+                placed.sidecar if placed else {},
                 examination_key=self.pseudonyms.of(found.examination) if found.examination else "",
                 visit=self._visit(found),
                 with_adc=True,
@@ -288,21 +288,23 @@ class _Intake:
             self.unwritten[case] = content
         self.dataset.update_participant(case.participant, kept)
         outcome = self._outcome(
-            found, "added", case, study, arrived, *(f"no T2 of {what}" for what in passed_over)
+            found, "added", case, study, placed, *(f"no T2 of {what}" for what in passed_over)
         )
         return replace(outcome, t2=t2.name if t2 else "")
 
-    def _again(self, found: Incoming, case: CaseId, study: DwiStudy, arrived: Arrived | None) -> Outcome:
+    def _again(
+        self, found: Incoming, case: CaseId, study: DwiStudy, placed: PlacedAnnotation | None
+    ) -> Outcome:
         """A study that is in the dataset, perhaps with a mask that is not."""
-        if arrived is None:
+        if placed is None:
             return Outcome(found.name, "present", case, split=found.split, notes=found.notes)
         if not self.dataset.has_mask(case):
-            self.dataset.add_mask(case, arrived.mask, arrived.sidecar)
-            return self._outcome(found, "mask added", case, study, arrived)
-        if self.dataset.same_mask(case, arrived.mask):
-            self.masked_by.setdefault(case, (found.name, volume_ml(arrived.mask)))
+            self.dataset.add_mask(case, placed.mask, placed.sidecar)
+            return self._outcome(found, "mask added", case, study, placed)
+        if self.dataset.same_mask(case, placed.mask):
+            self.masked_by.setdefault(case, (found.name, volume_ml(placed.mask)))
             return Outcome(found.name, "present", case, split=found.split, notes=found.notes)
-        volume = f"{volume_ml(arrived.mask):.2f} mL"
+        volume = f"{volume_ml(placed.mask):.2f} mL"
         if case in self.masked_by:
             other, stays = self.masked_by[case]
             error = UserError(
@@ -312,8 +314,8 @@ class _Intake:
                 fix="take one of the two out of the source or its table.",
             )
         elif self.replace_masks:
-            self.dataset.replace_mask(case, arrived.mask, arrived.sidecar)
-            return self._outcome(found, "mask replaced", case, study, arrived)
+            self.dataset.replace_mask(case, placed.mask, placed.sidecar)
+            return self._outcome(found, "mask replaced", case, study, placed)
         else:
             stays = volume_ml(self.dataset.load_mask(case))
             error = UserError(
@@ -324,12 +326,18 @@ class _Intake:
         return Outcome(found.name, "differs", case, split=found.split, error=str(error))
 
     def _outcome(
-        self, found: Incoming, status: Any, case: CaseId, study: DwiStudy, arrived: Arrived | None, *told: str
+        self,
+        found: Incoming,
+        status: Any,
+        case: CaseId,
+        study: DwiStudy,
+        placed: PlacedAnnotation | None,
+        *told: str,
     ) -> Outcome:
         acquisition, annotation = study.acquisition, found.annotation
-        if arrived:
-            self.masked_by[case] = found.name, volume_ml(arrived.mask)
-            self.on_mask(case, study, arrived)
+        if placed:
+            self.masked_by[case] = found.name, volume_ml(placed.mask)
+            self.on_mask(case, study, placed)
         without_b = acquisition.get("b_values_left_out", {}).items()
         derived = acquisition.get(DERIVED, {}).items()
         repeated = acquisition.get(REPETITIONS, {}).items()
@@ -341,10 +349,10 @@ class _Intake:
             b_value_source=str(acquisition.get("b_value_source")),
             scanner_adc=study.scanner_adc is not None,
             annotation=annotation.mask if annotation else None,
-            mask_ml=volume_ml(arrived.mask) if arrived else None,
-            outside_ml=arrived.outside_ml if arrived else None,
-            annotation_source=arrived.source if arrived else "",
-            registration=arrived.registration if arrived else None,
+            mask_ml=volume_ml(placed.mask) if placed else None,
+            outside_ml=placed.outside_ml if placed else None,
+            annotation_source=placed.source if placed else "",
+            registration=placed.registration if placed else None,
             split=found.split,
             left_out=(*(f"b {float(b):g}: {reason}" for b, reason in without_b), *found.left_out),
             notes=(
@@ -352,7 +360,7 @@ class _Intake:
                 *(f"b {b} is derived: {how}" for b, how in derived),
                 *(f"b {b} is the mean of {count} repetitions" for b, count in repeated),
                 *([f"scanner ADC left out: {reason}"] if (reason := acquisition.get(ADC_LEFT_OUT)) else []),
-                *(arrived.notes if arrived else ()),
+                *(placed.notes if placed else ()),
                 *told,
             ),
         )

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
-from uteroseg.annotations.arrive import Arrived
-from uteroseg.annotations.table import Annotation, Row
+from uteroseg.annotations.placement import PlacedAnnotation
+from uteroseg.annotations.table import Annotation, TableRow
 from uteroseg.dicom.acquisition import acquisition_of_sidecar
-from uteroseg.dicom.choices import Reading
+from uteroseg.dicom.read_options import ReadOptions
 from uteroseg.errors import UserError
 from uteroseg.imaging.study import ADC_LEFT_OUT, DERIVED, DwiStudy, Volume
 from uteroseg.intake.images import ImageStudy, find_images, load_images, read_any
@@ -22,10 +22,10 @@ _PICAI = re.compile(r"(\d{5})_(\d{7})")
 
 def find_nifti(
     source: Path,
-    rows: Sequence[Row] = (),
+    rows: Sequence[TableRow] = (),
     *,
     origin: str,
-    reading: Reading,
+    options: ReadOptions,
 ) -> list[NiftiStudy]:
     """Find the studies below a folder: NIfTI images with ``.bval``, ADC maps with an image of high b.
 
@@ -35,11 +35,11 @@ def find_nifti(
     Parameters
     ----------
     source : Path
-    rows : sequence of Row
+    rows : sequence of TableRow
         Masks, by the image's path or folder below the source.
     origin : str
         Name of the source: patients of the same name in another source are others.
-    reading : Reading
+    options : ReadOptions
         Its ``b_values`` are one number, s/mm²: that of images of high b of which no file says it.
 
     Raises
@@ -56,14 +56,14 @@ def find_nifti(
             "or patient7_adc.mha with patient7_hbv.mha.",
             fix="write the .bval files from the scanner's protocol, one b-value (s/mm²) for each volume.",
         )
-    if reading.b_values and not any(one.is_pair for one in studies):
+    if options.b_values and not any(one.is_pair for one in studies):
         raise UserError(
             f"`b_values` are given, and every image below {source} has its own.",
             expected="`b_values` for an image of high b beside an ADC map alone.",
             fix="leave out `b_values`, and correct the .bval files where they are wrong.",
         )
     masks = _by_image(rows, studies, source)
-    return [_study(one, masks.get(one), origin, reading) for one in studies]
+    return [_study(one, masks.get(one), origin, options) for one in studies]
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -73,14 +73,14 @@ class NiftiStudy(Incoming):
     Parameters
     ----------
     images : ImageStudy
-    row : Row, optional
+    row : TableRow, optional
         What the annotation table says of it.
     b_values : tuple of float
         As of `find_nifti`.
     """
 
     images: ImageStudy
-    row: Row | None = None
+    row: TableRow | None = None
     b_values: tuple[float, ...] = ()
 
     def load(self) -> DwiStudy:
@@ -103,7 +103,7 @@ class NiftiStudy(Incoming):
         """What the table says of its mask."""
         return self.row
 
-    def t2(self, study: DwiStudy, arrived: Arrived | None) -> tuple[Volume | None, tuple[str, ...]]:
+    def t2(self, study: DwiStudy, placed: PlacedAnnotation | None) -> tuple[Volume | None, tuple[str, ...]]:
         """The image of the same name that ends in t2w."""
         if self.images.t2 is None:
             return None, ()
@@ -116,7 +116,7 @@ class NiftiStudy(Incoming):
             return None, (f"its T2 is left out: {error.found}",)
 
 
-def _study(found: ImageStudy, row: Row | None, origin: str, reading: Reading) -> NiftiStudy:
+def _study(found: ImageStudy, row: TableRow | None, origin: str, options: ReadOptions) -> NiftiStudy:
     *folders, name = PurePosixPath(found.name).parts
     session = next((folder for folder in folders if folder.startswith("ses-")), "")
     patient = name.removesuffix("_dwi")
@@ -131,13 +131,15 @@ def _study(found: ImageStudy, row: Row | None, origin: str, reading: Reading) ->
         left_out=found.left_out,
         images=found,
         row=row,
-        b_values=reading.b_values,
-        form=reading.nifti_form,
+        b_values=options.b_values,
+        form=options.nifti_form,
     )
 
 
-def _by_image(rows: Sequence[Row], studies: Sequence[ImageStudy], source: Path) -> dict[ImageStudy, Row]:
-    found: dict[ImageStudy, Row] = {}
+def _by_image(
+    rows: Sequence[TableRow], studies: Sequence[ImageStudy], source: Path
+) -> dict[ImageStudy, TableRow]:
+    found: dict[ImageStudy, TableRow] = {}
     for row in rows:
         wanted = {source / row.study, source / row.study.replace("\\", "/")} - {source}  # Windows' too
         named = [one for one in studies if not wanted.isdisjoint((*one.paths, *one.image.parents))]

@@ -23,7 +23,7 @@ from typing import Any
 
 import numpy as np
 
-from uteroseg.annotations.arrive import Arrived
+from uteroseg.annotations.placement import PlacedAnnotation
 from uteroseg.annotations.regions import Choice
 from uteroseg.annotations.table import Annotation
 from uteroseg.dataset.layout import CaseId
@@ -164,7 +164,7 @@ class NnunetStudy(Incoming):
             acquisition=acquisition,
         )
 
-    def arrived(self, study: DwiStudy) -> Arrived | None:
+    def placed(self, study: DwiStudy) -> PlacedAnnotation | None:
         """The tumour of its label map; none there says that the case has none."""
         if self.label is None:
             return None
@@ -184,7 +184,7 @@ class NnunetStudy(Incoming):
             )
         mask = Mask(np.isin(whole, sorted(about.tumour)), study.geometry)
         notes = () if mask.data.any() else ("no tumour: its label map has none",)
-        return Arrived(mask, "DWI", drawn_ml=volume_ml(mask), outside_ml=0.0, notes=notes)
+        return PlacedAnnotation(mask, "DWI", drawn_ml=volume_ml(mask), outside_ml=0.0, notes=notes)
 
 
 def is_nnunet(source: Path) -> bool:

@@ -12,7 +12,7 @@ from uteroseg.annotations.regions import Choice
 from uteroseg.dataset.skeleton import made_by_uteroseg
 from uteroseg.dataset.store import Dataset
 from uteroseg.dicom.archive import unpacked
-from uteroseg.dicom.choices import Reading
+from uteroseg.dicom.read_options import ReadOptions
 from uteroseg.errors import UserError
 from uteroseg.files import files_below
 from uteroseg.intake.images import find_images, holds_only_images, images_left_out
@@ -62,7 +62,7 @@ def open_source(
     annotations: Path | None = None,
     choice: Choice | None = None,
     register: bool = False,
-    reading: Reading | None = None,
+    options: ReadOptions | None = None,
     label: str | None = None,
 ) -> Iterator[Source]:
     """Open a source for as long as its studies are read.
@@ -78,7 +78,7 @@ def open_source(
         Which region of an annotation is the tumour, unless the table says it.
     register : bool
         DICOM: find how the patient moved between the series that was drawn on and the study.
-    reading : Reading, optional
+    options : ReadOptions, optional
         How studies are read, where their files leave a choice.
     label : str, optional
         nnU-Net, Decathlon: the tumour's name in ``labels``, where there are several.
@@ -88,7 +88,7 @@ def open_source(
     UserError
         If there is nothing to take, a table is wrong, or something is asked for that such files cannot give.
     """
-    reading, choice = reading or Reading(), choice or Choice()
+    options, choice = options or ReadOptions(), choice or Choice()
     with unpacked(path) as archive:
         folder, origin = archive.folder, path.resolve().name
         if path.is_file():
@@ -96,7 +96,7 @@ def open_source(
             folder = _packed_folder(folder, origin)
             origin = origin if folder == archive.folder else folder.name
         kind = kind_of(folder)
-        _require_fitting(kind, path, annotations, register, reading, label)
+        _require_fitting(kind, path, annotations, register, options, label)
         if kind == "dicom":
             from uteroseg.intake.dicom import find_dicom
 
@@ -104,7 +104,7 @@ def open_source(
                 folder,
                 annotations=annotations,
                 choice=choice,
-                reading=reading,
+                options=options,
                 register=register,
             )
             unused = tuple(map(archive.error_told, matches.unused)) if matches else ()
@@ -116,7 +116,7 @@ def open_source(
             from uteroseg.intake.nifti import find_nifti
 
             table = read_table(annotations, choice) if annotations else Table([])
-            found = find_nifti(folder, table.rows, origin=origin, reading=reading)
+            found = find_nifti(folder, table.rows, origin=origin, options=options)
             masks = [row.mask for row in table.rows if row.mask]
             notes = (*images_left_out(folder, [one.images for one in found], masks), *table.notes)
             yield Source(found, notes=notes, folder=path, told=archive.told)
@@ -127,7 +127,7 @@ def open_source(
             if original := original_in(folder):
                 yield Source(original=original, folder=path)
                 return
-            cases = find_nnunet(folder, origin=origin, label=label, form=reading.nifti_form)
+            cases = find_nnunet(folder, origin=origin, label=label, form=options.nifti_form)
             yield Source(cases, folder=path, told=archive.told)
 
 
@@ -184,16 +184,16 @@ def _require_fitting(
     path: Path,
     annotations: Path | None,
     register: bool,
-    reading: Reading,
+    options: ReadOptions,
     label: str | None,
 ) -> None:
     """Refuse what was asked for and would be passed over."""
     asked = {
         "annotations": annotations is not None and kind == "nnunet",
         "register": register and kind != "dicom",
-        "drop_incomplete": reading.drop_incomplete and kind != "dicom",
-        "align": reading.align and kind != "dicom",
-        "b_values": bool(reading.b_values) and kind == "nnunet",
+        "drop_incomplete": options.drop_incomplete and kind != "dicom",
+        "align": options.align and kind != "dicom",
+        "b_values": bool(options.b_values) and kind == "nnunet",
         "label": label is not None and kind != "nnunet",
     }
     if spare := [f"`{name}`" for name, is_spare in asked.items() if is_spare]:

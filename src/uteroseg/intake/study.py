@@ -15,7 +15,7 @@ from uteroseg.errors import UserError
 from uteroseg.imaging.study import DERIVED, DwiStudy, Volume
 
 if TYPE_CHECKING:
-    from uteroseg.annotations.arrive import Arrived
+    from uteroseg.annotations.placement import PlacedAnnotation
     from uteroseg.annotations.table import Annotation
     from uteroseg.imaging.nifti import Form
 
@@ -78,15 +78,17 @@ class Incoming(ABC):
         """The file with its mask, if there is one; raises UserError where it cannot be told which."""
         return None
 
-    def arrived(self, study: DwiStudy) -> Arrived | None:
-        """Its mask on the grid of its images, if it has an annotation; raises UserError as `arrive` does."""
+    def placed(self, study: DwiStudy) -> PlacedAnnotation | None:
+        """Its mask on its images' grid, where it has an annotation; raises as `place_annotation` does."""
         if (annotation := self.annotation) is None:
             return None
-        from uteroseg.annotations.arrive import arrive  # scipy, which it needs, takes a tenth of a second
+        from uteroseg.annotations.placement import (
+            place_annotation,  # scipy, which it needs, takes a tenth of a second
+        )
 
-        return arrive(annotation, study, nifti_form=self.form)
+        return place_annotation(annotation, study, nifti_form=self.form)
 
-    def t2(self, study: DwiStudy, arrived: Arrived | None) -> tuple[Volume | None, tuple[str, ...]]:
+    def t2(self, study: DwiStudy, placed: PlacedAnnotation | None) -> tuple[Volume | None, tuple[str, ...]]:
         """The T2 of its examination, if it has one, and what was passed over on the way to it."""
         return None, ()
 

@@ -14,7 +14,7 @@ from uteroseg.imaging.study import DwiStudy, Mask
 from uteroseg.phantom.dialects import Stored, Vendor, dialect_of, vendor_of
 from uteroseg.phantom.dicom_classic import write_classic
 from uteroseg.phantom.dicom_enhanced import write_enhanced
-from uteroseg.phantom.dicom_masks import CONTOUR_FILE, write_mask
+from uteroseg.phantom.dicom_masks import CONTOUR_FILE, write_segmentations
 from uteroseg.phantom.dicom_rtstruct import TUMOUR_COLOUR, TUMOUR_NAME, Roi, write_rtstruct
 from uteroseg.phantom.dicom_series import Identity, ImageSeries
 from uteroseg.phantom.presets import Encoding, T2Annotation
@@ -98,7 +98,7 @@ def write_dicom(
         elif mask is not None:
             mask.geometry.require_same(study.geometry, what="mask and study", fix="move the mask first.")
             if mask.data.any():
-                write_mask(mask, stage, identity)
+                write_segmentations(mask, stage, identity)
 
 
 def _write_t2(t2: T2Image, annotation: T2Annotation, folder: Path, series: ImageSeries) -> None:
@@ -107,7 +107,7 @@ def _write_t2(t2: T2Image, annotation: T2Annotation, folder: Path, series: Image
     if not t2.mask.data.any():
         return
     if annotation == "seg":
-        write_mask(t2.mask, folder, series.identity)
+        write_segmentations(t2.mask, folder, series.identity)
     else:
         drawn = Roi(TUMOUR_NAME, TUMOUR_COLOUR, t2.coverage)
         write_rtstruct(folder / CONTOUR_FILE, [drawn], series)

@@ -44,7 +44,7 @@ _WRITTEN_ON = {
 }
 
 
-def write_mask(mask: Mask, folder: Path, identity: Identity) -> None:
+def write_segmentations(mask: Mask, folder: Path, identity: Identity) -> None:
     """Write a mask as ``seg.dcm`` into the folder that holds its series; the same mask gives the same bytes.
 
     It belongs to the T2 images where there are any, otherwise to the diffusion images.

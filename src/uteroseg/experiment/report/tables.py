@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 
 from uteroseg.errors import UserError
-from uteroseg.evaluation.cases import Place
+from uteroseg.evaluation.measurements import Rank
 from uteroseg.experiment.analysis import Family
 from uteroseg.experiment.comparisons import FORGETTING_RULE
 from uteroseg.experiment.grid import curves
@@ -362,7 +362,7 @@ def _pictures(context: Context, run: FinishedRun) -> tuple[Picture, ...]:
         )
         for case, row in own.to_dict("index").items()
     }
-    places: tuple[Place, ...] = ("worst", "median", "best")
+    places: tuple[Rank, ...] = ("worst", "median", "best")
     return tuple(
         Picture(
             f"{place.capitalize()}: DSC {overlay.dsc:.2f}",

@@ -79,7 +79,7 @@ def download_series(
         If the network fails several times, a file has another size or checksum than the bucket says, the
         bucket holds another number of files than the index, or the disk is full.
     """
-    files = list_files(series, endpoint=endpoint)
+    files = list_bucket(series, endpoint=endpoint)
     if len(files) != series.files:
         raise UserError(
             f"The bucket holds {len(files)} files of series {series.uid}, the index lists {series.files}.",
@@ -93,7 +93,7 @@ def download_series(
             on_file()
 
 
-def list_files(series: IndexedSeries, *, endpoint: str = ENDPOINT) -> list[RemoteFile]:
+def list_bucket(series: IndexedSeries, *, endpoint: str = ENDPOINT) -> list[RemoteFile]:
     """The files of a series as its bucket lists them; raises UserError where it cannot be asked."""
     bucket, prefix = series.place
     base = endpoint.format(bucket=bucket)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from uteroseg.annotations.regions import Choice
 from uteroseg.dataset.layout import CaseId
-from uteroseg.dicom.choices import Reading
+from uteroseg.dicom.read_options import ReadOptions
 from uteroseg.errors import UserError
 from uteroseg.files import read_json, write_json
 from uteroseg.intake.ingest import take_in
@@ -100,7 +100,7 @@ def get(
             part,
             annotations=part if rule.contours else None,
             choice=Choice(colour=rule.roi_colour),
-            reading=Reading(b_values),
+            options=ReadOptions(b_values),
         ) as source:
             taken = take_in(source, root, cohort=rule.cohort, on_study=on_study)
         cases = {found.examination: one.case for found, one in zip(source.studies, taken, strict=True)}

@@ -17,13 +17,13 @@ from uteroseg.files import write_text
 from uteroseg.imaging.geometry import Array
 from uteroseg.imaging.study import Mask
 
-Row = dict[str, Any]
-Place = Literal["worst", "median", "best"]
+CaseMeasures = dict[str, Any]
+Rank = Literal["worst", "median", "best"]
 Ranked = TypeVar("Ranked", bound=Mapping[str, Any])
 
 
 @dataclass(frozen=True)
-class Measured:
+class Measurements:
     """What was measured, and what could not be.
 
     Parameters
@@ -34,7 +34,7 @@ class Measured:
         One per case or mask that does not count, naming it.
     """
 
-    rows: list[Row] = field(default_factory=list)
+    rows: list[CaseMeasures] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
 
 
@@ -68,7 +68,7 @@ def measure_cases(
     tolerance_mm: float = TOLERANCE_MM,
     with_adc: bool = False,
     on_case: Callable[[int], None] = lambda done: None,
-) -> Measured:
+) -> Measurements:
     """Measure masks against the dataset's annotations.
 
     Parameters
@@ -84,7 +84,7 @@ def measure_cases(
     on_case : callable
         Told how many cases are done.
     """
-    measured = Measured()
+    measurements = Measurements()
     for number, case in enumerate(cases, start=1):
         on_case(number)
         try:
@@ -93,13 +93,13 @@ def measure_cases(
             adc = _adc(dataset, case, truth) if with_adc else None
             measures = measure_case(mask, truth, tolerance_mm=tolerance_mm, adc=adc)
         except UserError as error:
-            measured.problems.append(f"{case}: {error}")
+            measurements.problems.append(f"{case}: {error}")
             continue
-        measured.rows.append({**_who(dataset, case), **measures})
-    return measured
+        measurements.rows.append({**_who(dataset, case), **measures})
+    return measurements
 
 
-def worst_median_best(rows: Sequence[Ranked]) -> dict[Place, Ranked]:
+def worst_median_best(rows: Sequence[Ranked]) -> dict[Rank, Ranked]:
     """The cases with the lowest, the median and the highest DSC, for pictures; at least one row."""
     ranked = sorted(rows, key=lambda row: (row["dsc"], row["case"]))
     return {"worst": ranked[0], "median": ranked[(len(ranked) - 1) // 2], "best": ranked[-1]}
@@ -124,7 +124,7 @@ def _adc(dataset: Dataset, case: CaseId, truth: Mask) -> Array:
     return study.fit().adc
 
 
-def _who(dataset: Dataset, case: CaseId) -> Row:
+def _who(dataset: Dataset, case: CaseId) -> CaseMeasures:
     participant, written = dataset.participant(case), dataset.sidecar(case)
     scanner = (written.get("Manufacturer"), written.get("ManufacturersModelName"))
     return {

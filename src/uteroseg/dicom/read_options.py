@@ -7,7 +7,7 @@ from typing import Literal
 
 
 @dataclass(frozen=True)
-class Reading:
+class ReadOptions:
     """How studies are read, where their files leave a choice.
 
     Parameters

@@ -7,7 +7,7 @@ from tests import tiny
 from tests.evaluation.folders import near
 from tests.grids import grid
 from uteroseg.errors import UserError
-from uteroseg.evaluation.cases import measure_cases, require_cases, write_rows
+from uteroseg.evaluation.measurements import measure_cases, require_cases, write_rows
 from uteroseg.evaluation.metrics import measure_case
 from uteroseg.imaging.nifti import write_mask
 from uteroseg.imaging.study import Mask

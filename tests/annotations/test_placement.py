@@ -23,8 +23,8 @@ from tests.annotations.drawn import (
     write_examination,
     write_rtstruct,
 )
-from uteroseg.annotations.arrive import arrive
 from uteroseg.annotations.matching import match
+from uteroseg.annotations.placement import place_annotation
 from uteroseg.annotations.regions import Choice
 from uteroseg.annotations.table import Annotation
 from uteroseg.cli.main import app
@@ -103,8 +103,8 @@ def test_what_was_drawn_on_the_diffusion_images_is_preferred(clinic, on_t2, tmp_
     write_rtstruct(tmp_path / "in/b", rois, series=series, instances=instances)
     outcomes, unused = taken_in(clinic[0] / "first", tmp_path / "out", tmp_path / "in")
     assert (outcomes[0].annotation_source, unused) == ("DWI", [])
-    arrived = Dataset.open(tmp_path / "out").load_mask(outcomes[0].case)
-    np.testing.assert_array_equal(arrived.data, mask)
+    placed = Dataset.open(tmp_path / "out").load_mask(outcomes[0].case)
+    np.testing.assert_array_equal(placed.data, mask)
 
 
 def test_a_mask_on_the_grid_of_t2_is_known_by_its_voxels_even_when_flipped(clinic, tmp_path):
@@ -238,13 +238,13 @@ def test_motion_between_t2_and_dwi_is_found_recorded_and_shown(tmp_path):
     shift = (0.0, 6.0, -5.0)
     series, instances = write_examination(tmp_path / "in", shift=shift)["T2"]
     write_rtstruct(tmp_path / "in/rt.dcm", [("GTV", CYAN, OUTLINES)], series=series, instances=instances)
-    arrived = {}
+    placed = {}
     (outcome,), _ = taken_in(
         tmp_path / "in",
         tmp_path / "out",
         tmp_path / "in",
         register=True,
-        on_mask=lambda case, study, one: arrived.update({str(case): one}),
+        on_mask=lambda case, study, one: placed.update({str(case): one}),
     )
     record = outcome.registration
     assert record["displacement_mm"] == pytest.approx(np.linalg.norm(shift), abs=1.0)
@@ -253,7 +253,7 @@ def test_motion_between_t2_and_dwi_is_found_recorded_and_shown(tmp_path):
     assert json.loads((dataset.root / outcome.case.annotation("json")).read_text())["registration"] == record
     truth = ball(DWI_GRID, shift)
     assert dice(dataset.load_mask(outcome.case).data, truth) > 0.9
-    assert dice(arrived["sub-0001"].unregistered.data, truth) < 0.75
+    assert dice(placed["sub-0001"].unregistered.data, truth) < 0.75
 
 
 def test_contours_need_the_images_that_were_drawn_on_unless_they_lie_in_the_studys_slices(clinic, tmp_path):
@@ -325,9 +325,9 @@ def test_what_is_matched_by_reference_is_opened_once(single, clinic, on_t2, open
         path = tmp_path / folder / (name if single else "")
         annotation = match(path, studies, clinic[0], Choice()).of(studies[0])
         assert annotation.named is single
-        arrived = arrive(annotation, study, found=studies[0])
-        assert (arrived.source, opens[name]) == ("T2", 1)
-        assert dice(arrived.mask.data, ball(DWI_GRID)) > 0.95
+        placed = place_annotation(annotation, study, found=studies[0])
+        assert (placed.source, opens[name]) == ("T2", 1)
+        assert dice(placed.mask.data, ball(DWI_GRID)) > 0.95
 
 
 @pytest.mark.parametrize("slices", [[6], [4, 6], [6, 4, 9]])
@@ -342,11 +342,11 @@ def test_slices_of_a_segmentation_keep_their_volume_by_the_images_they_were_draw
         seg(tmp_path / "in/a", data, series=on_t2["series"], instances=instances, **unstated)
         studies = find(clinic[0] / "first")
         annotation = match(tmp_path / "in", studies, clinic[0], Choice()).of(studies[0])
-        arrived = arrive(annotation, load_study(studies[0].used), found=studies[0])
+        placed = place_annotation(annotation, load_study(studies[0].used), found=studies[0])
         expected = data.sum() * T2_GRID.voxel_volume_mm3 / 1000
-        assert arrived.drawn_ml == pytest.approx(expected)
-        assert arrived.sidecar["volume_ml"] == pytest.approx(expected, rel=0.1)
-        assert arrived.notes == ()
+        assert placed.drawn_ml == pytest.approx(expected)
+        assert placed.sidecar["volume_ml"] == pytest.approx(expected, rel=0.1)
+        assert placed.notes == ()
 
 
 def as_model(folder, data):
@@ -442,7 +442,7 @@ def test_a_mask_that_lies_outside_by_more_than_half_is_refused(clinic, tmp_path)
     write_mask(tmp_path / "m.nii", Mask(ball(DWI_GRID, (0, 0, -10)), moved))
     study = load_study(find(clinic[0] / "first")[0].used)
     with pytest.raises(UserError, match=r"m\.nii: \d\.\d+ of \d\.\d+ mL lie outside the study"):
-        arrive(Annotation(mask=tmp_path / "m.nii", choice=Choice()), study)
+        place_annotation(Annotation(mask=tmp_path / "m.nii", choice=Choice()), study)
 
 
 def test_a_mask_arrives_at_a_study_of_files_as_at_one_in_dicom(clinic, tmp_path):
@@ -451,7 +451,7 @@ def test_a_mask_arrives_at_a_study_of_files_as_at_one_in_dicom(clinic, tmp_path)
     for name, geometry, source in (("dwi", DWI_GRID, "DWI"), ("t2", T2_GRID, "another grid")):
         write_mask(tmp_path / f"{name}.nii.gz", Mask(ball(geometry), geometry))
         annotation = Annotation(mask=tmp_path / f"{name}.nii.gz", choice=Choice(), reader="A")
-        alone, beside = arrive(annotation, study), arrive(annotation, study, found=found)
+        alone, beside = place_annotation(annotation, study), place_annotation(annotation, study, found=found)
         assert alone.source == source
         np.testing.assert_array_equal(alone.mask.data, beside.mask.data)
         assert alone.sidecar | {"annotation_source": ""} == beside.sidecar | {"annotation_source": ""}

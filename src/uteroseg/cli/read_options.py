@@ -9,7 +9,7 @@ import typer
 from uteroseg.errors import UserError
 
 if TYPE_CHECKING:
-    from uteroseg.dicom.choices import Reading
+    from uteroseg.dicom.read_options import ReadOptions
 
 BValues = Annotated[
     str | None,
@@ -35,17 +35,17 @@ NiftiForm = Annotated[
 ]
 
 
-def reading_of(
+def read_options(
     b_values: str | None,
     drop_incomplete: bool,
     align: bool,
     adc_b_min: float,
     nifti_form: Form | None = None,
-) -> Reading:
+) -> ReadOptions:
     """How studies are to be read; raises UserError where the b-values are none."""
-    from uteroseg.dicom.choices import Reading
+    from uteroseg.dicom.read_options import ReadOptions
 
-    return Reading(numbers_of(b_values), drop_incomplete, align, adc_b_min, nifti_form)
+    return ReadOptions(numbers_of(b_values), drop_incomplete, align, adc_b_min, nifti_form)
 
 
 def numbers_of(text: str | None) -> tuple[float, ...]:

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from uteroseg.annotations.belonging import drawn_on, why_not
+from uteroseg.annotations.belonging import drawn_on, mismatch
 from uteroseg.annotations.file import AnnotationFile
 from uteroseg.annotations.regions import OFF_MM
 from uteroseg.annotations.table import Annotation
@@ -28,7 +28,7 @@ _MOST_OUTSIDE = 0.5
 
 
 @dataclass(frozen=True, eq=False)
-class Arrived:
+class PlacedAnnotation:
     """An annotation on its study's grid.
 
     Parameters
@@ -79,14 +79,14 @@ class Arrived:
         }
 
 
-def arrive(
+def place_annotation(
     annotation: Annotation,
     study: DwiStudy,
     *,
     found: FoundStudy | None = None,
     with_registration: bool = False,
     nifti_form: Form | None = None,
-) -> Arrived:
+) -> PlacedAnnotation:
     """Read an annotation and move it to its study's grid through patient coordinates.
 
     Parameters
@@ -109,14 +109,14 @@ def arrive(
     """
     file, choice = annotation.open(nifti_form), annotation.choice
     reference = file.reference if file and found else None
-    if file and found and reference and (reason := why_not(reference, found, file.path)):
+    if file and found and reference and (reason := mismatch(reference, found, file.path)):
         raise reason
     if file is None or choice.no_tumour:
         if file:
             file.require_empty()
         nothing = Mask(np.zeros(study.geometry.shape, bool), study.geometry)
         said = "the table says that there is no tumour"
-        return Arrived(nothing, "none", reader=annotation.reader, notes=(said,))
+        return PlacedAnnotation(nothing, "none", reader=annotation.reader, notes=(said,))
     notes, named = [*file.notes], reference.series if reference else frozenset()
     series = drawn_on(found, reference.instances, named) if found and reference else None
 
@@ -152,7 +152,7 @@ def arrive(
         raise UserError(f"{file.path}: {error.found}", expected=error.expected, fix=error.fix) from error
     if drawn_by := file.drawn_by(choice):
         notes.append(f"it was drawn by {drawn_by}, not by a person")
-    return Arrived(
+    return PlacedAnnotation(
         mask,
         "DWI" if on_dwi else _name(series),
         drawn_ml=drawn_ml,
