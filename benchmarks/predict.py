@@ -138,8 +138,8 @@ def _measure(path: Path, model: Path, root: Path, runs: int) -> dict[str, object
     def warm() -> None:
         with tempfile.TemporaryDirectory(dir=root) as out:
             for source in find_inputs(path):
-                finding = predict_one(source, engine, Path(out), Outputs())
-                assert not finding.error, finding.error
+                predicted = predict_one(source, engine, Path(out), Outputs())
+                assert not predicted.error, predicted.error
 
     cold(), warm(), bare()
     study = find_inputs(path)[0].load()

@@ -118,9 +118,11 @@ def measure_ours(out: Path, root: Path, dataset: Dataset, names: list[str], runs
     engine, times, found = open_model(out / "model"), [], {}
     for name, path in studies.items():
         (source,) = find_inputs(path)
-        seconds, finding = timed(lambda source=source: predict_one(source, engine, root / "warm", Outputs()))
+        seconds, predicted = timed(
+            lambda source=source: predict_one(source, engine, root / "warm", Outputs())
+        )
         times.append(seconds)
-        found[name] = root / "warm" / finding.case / "mask.nii.gz"
+        found[name] = root / "warm" / predicted.case / "mask.nii.gz"
     return {
         "cold_s": round(cold, 2),
         "warm_s": round(statistics.median(times[1:]), 3),

@@ -10,8 +10,8 @@ import pytest
 from tests import tiny
 from uteroseg.dataset.study_files import write_study
 from uteroseg.dicom.read_options import ReadOptions
+from uteroseg.inference.batch import PredictedStudy
 from uteroseg.inference.inputs import DicomInput
-from uteroseg.inference.outputs import Finding
 
 
 @pytest.fixture
@@ -52,7 +52,7 @@ def test_a_dicom_object_that_is_missing_is_told_and_fails_where_that_is_asked(
     run, swapped, tiny_model, tmp_path, monkeypatch
 ):
     def one(source, *arguments):
-        return Finding("x", str(source.origin), volume_ml=1.0, not_written={"sr.dcm": "A bug."})
+        return PredictedStudy("x", str(source.origin), volume_ml=1.0, not_written={"sr.dcm": "A bug."})
 
     monkeypatch.setattr("uteroseg.inference.batch.predict_one", one)
     code, out, _ = run("predict", swapped, "-m", tiny_model, "-o", tmp_path / "a")
@@ -76,7 +76,7 @@ def test_studies_of_one_origin_are_told_apart(run, swapped, tiny_model, tmp_path
     monkeypatch.setattr("uteroseg.inference.batch.find_inputs", lambda *arguments, **options: inputs)
     monkeypatch.setattr(
         "uteroseg.inference.batch.predict_one",
-        lambda source, *arguments: Finding(
+        lambda source, *arguments: PredictedStudy(
             source.case, str(source.origin), source.description, volume_ml=1.0
         ),
     )

@@ -37,8 +37,8 @@ def scanned(tmp_path):
 
 
 def test_a_dicom_study_gives_every_output_on_its_own_grid(scanned, tiny_model, tmp_path):
-    findings, card = predict_all(scanned, tiny_model, tmp_path / "out")
-    folder = tmp_path / "out" / findings[0].case
+    predictions, card = predict_all(scanned, tiny_model, tmp_path / "out")
+    folder = tmp_path / "out" / predictions[0].case
     written = {"mask.nii.gz", "seg.dcm", "sr.dcm", "result.json", "overlay.png"}
     assert {p.name for p in folder.iterdir()} == written
     study = load_study(find_studies(scan_folder(scanned))[0].used)
@@ -49,7 +49,7 @@ def test_a_dicom_study_gives_every_output_on_its_own_grid(scanned, tiny_model, t
     result = json.loads((folder / "result.json").read_text())
     volume = mask.data.sum() * mask.geometry.voxel_volume_mm3 / 1000
     assert result["volume_ml"] == pytest.approx(volume, abs=2e-3)
-    assert findings[0].volume_ml == result["volume_ml"]
+    assert predictions[0].volume_ml == result["volume_ml"]
     adc = -np.log(study.signal[1] / study.signal[0])[mask.data].mean()
     assert result["mean_adc"] == pytest.approx(adc, abs=2e-3)
     assert result["notice"] == "Research use, not for diagnosis."
@@ -60,36 +60,36 @@ def test_a_dicom_study_gives_every_output_on_its_own_grid(scanned, tiny_model, t
 
 
 def test_the_prediction_is_right_where_the_model_is_at_home(tiny_cohorts, tiny_model, tmp_path):
-    findings, _ = predict_all(tiny_cohorts.root, tiny_model, tmp_path / "out")
-    assert len(findings) == 10
-    for finding in findings:
+    predictions, _ = predict_all(tiny_cohorts.root, tiny_model, tmp_path / "out")
+    assert len(predictions) == 10
+    for predicted in predictions:
         truth = sitk.ReadImage(
             str(
                 tiny_cohorts.root
-                / f"derivatives/annotations/{finding.case}/dwi/{finding.case}_label-tumour_mask.nii.gz"
+                / f"derivatives/annotations/{predicted.case}/dwi/{predicted.case}_label-tumour_mask.nii.gz"
             )
         )
-        ours = sitk.ReadImage(str(tmp_path / "out" / finding.case / "mask.nii.gz"))
+        ours = sitk.ReadImage(str(tmp_path / "out" / predicted.case / "mask.nii.gz"))
         overlap = sitk.LabelOverlapMeasuresImageFilter()
         overlap.Execute(truth, ours)
         assert overlap.GetDiceCoefficient() > 0.6
     with (tmp_path / "out" / "predictions.csv").open() as file:
         rows = list(csv.DictReader(file))
-    assert [row["case"] for row in rows] == [finding.case for finding in findings]
+    assert [row["case"] for row in rows] == [predicted.case for predicted in predictions]
 
 
 def test_nifti_with_bval_is_enough(tiny_model, tmp_path):
     study, _ = tiny.study(6, geometry=grid("sagittal", (4, 60, 52), (5, 3.1, 3.1)))
     write_study(tmp_path / "x_dwi.nii.gz", study, scanner_adc=tmp_path / "none.nii.gz", sidecar={})
     with Killed(1) as unasked:
-        findings, _ = predict_all(
+        predictions, _ = predict_all(
             tmp_path / "x_dwi.nii.gz", tiny_model, tmp_path / "out", object_workers=unasked
         )
-    assert findings[0].not_written == {}
+    assert predictions[0].not_written == {}
     mask = read_mask(tmp_path / "out" / "x" / "mask.nii.gz")
     assert mask.data.shape == (4, 60, 52)
     assert not (tmp_path / "out" / "x" / "seg.dcm").exists()
-    assert findings[0].error == ""
+    assert predictions[0].error == ""
 
 
 def test_prediction_imports_no_torch(scanned, tiny_model, tmp_path):
@@ -113,8 +113,8 @@ def test_prediction_imports_no_torch(scanned, tiny_model, tmp_path):
 
 def test_a_real_pelvic_study_gets_a_valid_dicom_seg(real_data, tiny_model, tmp_path):
     folder = real_data / "prostatex" / "0000"
-    findings, _ = predict_all(folder, tiny_model, tmp_path / "out")
-    out = tmp_path / "out" / findings[0].case
+    predictions, _ = predict_all(folder, tiny_model, tmp_path / "out")
+    out = tmp_path / "out" / predictions[0].case
     study = load_study(find_studies(scan_folder(folder))[0].used)
     mask = read_mask(out / "mask.nii.gz")
     assert mask.geometry.difference(study.geometry, tolerance_mm=1e-2) is None
@@ -158,22 +158,22 @@ def test_an_optional_output_that_fails_is_told_and_costs_nothing_else(
         monkeypatch.setattr(broken, fail)
     out = tmp_path / "out"
     with workers:
-        (finding,), _ = predict_all(scanned, tiny_model, out, object_workers=workers)
-    folder = out / finding.case
+        (predicted,), _ = predict_all(scanned, tiny_model, out, object_workers=workers)
+    folder = out / predicted.case
     assert {p.name for p in folder.iterdir()} == {"mask.nii.gz", "result.json", "overlay.png", *written}
-    assert finding.error == ""
-    assert set(finding.not_written) == {"seg.dcm", "sr.dcm"} - written
-    first = next(iter(finding.not_written))
-    assert why in finding.not_written[first]
-    assert "report on seg.dcm" in finding.not_written["sr.dcm"] or written
-    assert json.loads((folder / "result.json").read_text())["not_written"] == finding.not_written
+    assert predicted.error == ""
+    assert set(predicted.not_written) == {"seg.dcm", "sr.dcm"} - written
+    first = next(iter(predicted.not_written))
+    assert why in predicted.not_written[first]
+    assert "report on seg.dcm" in predicted.not_written["sr.dcm"] or written
+    assert json.loads((folder / "result.json").read_text())["not_written"] == predicted.not_written
     with (out / "predictions.csv").open() as file:
         (row,) = csv.DictReader(file)
-    assert (row["error"], f"{first}: {finding.not_written[first]}" in row["not_written"]) == ("", True)
+    assert (row["error"], f"{first}: {predicted.not_written[first]}" in row["not_written"]) == ("", True)
 
     monkeypatch.undo()
     (again,), _ = predict_all(scanned, tiny_model, out)
-    assert again == finding
+    assert again == predicted
 
 
 def test_a_prediction_that_fails_is_taken_away_when_nobody_writes_into_it(
@@ -191,16 +191,16 @@ def test_a_prediction_that_fails_is_taken_away_when_nobody_writes_into_it(
     remove = shutil.rmtree
     monkeypatch.setattr(shutil, "rmtree", lambda *a, **o: order.append("removed") or remove(*a, **o))
     with Slow(1) as workers:
-        (finding,), _ = predict_all(scanned, tiny_model, tmp_path / "out", object_workers=workers)
-    assert "a bug" in finding.error
+        (predicted,), _ = predict_all(scanned, tiny_model, tmp_path / "out", object_workers=workers)
+    assert "a bug" in predicted.error
     assert order[:2] == ["written", "removed"]
     assert not list((tmp_path / "out").glob(".*"))
 
 
 def test_nothing_is_said_of_what_was_written(scanned, tiny_model, tmp_path):
-    (finding,), _ = predict_all(scanned, tiny_model, tmp_path / "out")
-    assert finding.not_written == {}
-    result = json.loads((tmp_path / "out" / finding.case / "result.json").read_text())
+    (predicted,), _ = predict_all(scanned, tiny_model, tmp_path / "out")
+    assert predicted.not_written == {}
+    result = json.loads((tmp_path / "out" / predicted.case / "result.json").read_text())
     assert result["not_written"] == {}
 
 
@@ -220,13 +220,13 @@ def test_names_that_are_not_text_cost_no_table(tiny_model, tmp_path):
     root = tmp_path / os.fsdecode(b"M\xfcller")
     write_dicom(tiny.study(5)[0], root / "scan", patient_id="p", seed=1)
     out = tmp_path / os.fsdecode(b"out\xfc")
-    (finding,), _ = predict_all(root, tiny_model, out)
-    assert (finding.error, finding.not_written) == ("", {})
+    (predicted,), _ = predict_all(root, tiny_model, out)
+    assert (predicted.error, predicted.not_written) == ("", {})
     with (out / "predictions.csv").open() as file:
         (row,) = csv.DictReader(file)
     assert row["origin"].endswith("M\\udcfcller/scan")
     (again,), _ = predict_all(root, tiny_model, out)  # settings.json names the same input
-    assert again == finding
+    assert again == predicted
 
 
 def test_one_bad_study_is_reported_and_the_others_go_on(tiny_model, tmp_path):
@@ -234,8 +234,8 @@ def test_one_bad_study_is_reported_and_the_others_go_on(tiny_model, tmp_path):
         write_dicom(tiny.study(seed)[0], tmp_path / "scan" / str(seed), patient_id=str(seed), seed=seed)
     damaged = sorted((tmp_path / "scan" / "1" / "dwi").iterdir())[3]
     damaged.write_bytes(damaged.read_bytes()[:-500])
-    findings, _ = predict_all(tmp_path / "scan", tiny_model, tmp_path / "out")
-    bad, good = sorted(findings, key=lambda finding: not finding.error)
+    predictions, _ = predict_all(tmp_path / "scan", tiny_model, tmp_path / "out")
+    bad, good = sorted(predictions, key=lambda predicted: not predicted.error)
     assert damaged.name in bad.error
     assert good.error == ""
     assert {p.name for p in (tmp_path / "out").iterdir()} == {"settings.json", "predictions.csv", good.case}
@@ -261,5 +261,5 @@ def test_one_b_value_only_is_refused(tiny_model, tmp_path):
     for path in (tmp_path / "scan").rglob("*.dcm"):
         if pydicom.dcmread(path, stop_before_pixels=True).get("DiffusionBValue") == 0:
             path.unlink()
-    findings, _ = predict_all(tmp_path / "scan", tiny_model, tmp_path / "out")
-    assert "one b-value only" in findings[0].error
+    predictions, _ = predict_all(tmp_path / "scan", tiny_model, tmp_path / "out")
+    assert "one b-value only" in predictions[0].error

@@ -31,9 +31,9 @@ def refusal(path, options=None):
 @pytest.mark.parametrize("named", ["x_adc.nii.gz", "x_hbv.nii.gz", "."])
 def test_a_pair_is_predicted_and_flagged(tiny_model, tmp_path, named):
     study = pair(tmp_path / "in")
-    ((finding,), _) = predict_all(tmp_path / "in" / named, tiny_model, tmp_path / "out")
-    assert (finding.case, finding.error) == ("x", "")
-    assert "derived-image" in [flag.name for flag in finding.flags]
+    ((predicted,), _) = predict_all(tmp_path / "in" / named, tiny_model, tmp_path / "out")
+    assert (predicted.case, predicted.error) == ("x", "")
+    assert "derived-image" in [flag.name for flag in predicted.flags]
     result = json.loads((tmp_path / "out" / "x" / "result.json").read_text())
     assert set(result["derived_images"]) == {"0"}
     assert result["b_values"] == [0, 1400]
@@ -47,17 +47,17 @@ def test_a_pair_in_dicom_is_predicted_with_its_seg(tiny_model, tmp_path):
     for path in (tmp_path / "scan" / "dwi").iterdir():
         if pydicom.dcmread(path, stop_before_pixels=True).DiffusionBValue == 0:
             path.unlink()
-    ((finding,), _) = predict_all(tmp_path / "scan", tiny_model, tmp_path / "out")
-    assert finding.error == ""
-    assert "derived-image" in [flag.name for flag in finding.flags]
-    assert (tmp_path / "out" / finding.case / "seg.dcm").is_file()
+    ((predicted,), _) = predict_all(tmp_path / "scan", tiny_model, tmp_path / "out")
+    assert predicted.error == ""
+    assert "derived-image" in [flag.name for flag in predicted.flags]
+    assert (tmp_path / "out" / predicted.case / "seg.dcm").is_file()
 
 
 def test_a_batch_of_pairs_goes_on_and_knows_them_again(tiny_model, tmp_path):
     pair(tmp_path / "in", "x_adc.mhd", "x_hbv.mhd")
     predict_all(tmp_path / "in", tiny_model, tmp_path / "out")
-    ((finding,), _) = predict_all(tmp_path / "in", tiny_model, tmp_path / "out")
-    assert finding.error == ""
+    ((predicted,), _) = predict_all(tmp_path / "in", tiny_model, tmp_path / "out")
+    assert predicted.error == ""
     voxels = tmp_path / "in" / "x_hbv.raw"  # the header stays as it was
     voxels.write_bytes(bytes(4) + voxels.read_bytes()[4:])
     ((changed,), _) = predict_all(tmp_path / "in", tiny_model, tmp_path / "out")
@@ -119,11 +119,11 @@ def test_a_folder_of_nifti_images_is_predicted(tiny_model, tmp_path):
     nifti(tmp_path / "in", "c_dwi", seed=3)
     pair(tmp_path / "in" / "p4", "adc.mha", "hbv.mha", seed=4)
     (tmp_path / "in" / "README.txt").write_text("ours")
-    findings, _ = predict_all(tmp_path / "in", tiny_model, tmp_path / "out")
-    assert [(one.case, one.error) for one in findings] == [
+    predictions, _ = predict_all(tmp_path / "in", tiny_model, tmp_path / "out")
+    assert [(one.case, one.error) for one in predictions] == [
         (case, "") for case in ("c", "p1", "p2_ses-1_b", "p4")
     ]
-    assert findings[1].origin == str(tmp_path / "in" / "p1" / "dwi.nii.gz")
+    assert predictions[1].origin == str(tmp_path / "in" / "p1" / "dwi.nii.gz")
 
 
 def test_names_that_meet_are_told_apart(tmp_path):
@@ -139,8 +139,8 @@ def test_a_zip_of_nifti_images_is_predicted(tiny_model, tmp_path):
     with zipfile.ZipFile(tmp_path / "in.zip", "w") as archive:
         for path in (tmp_path / "in").rglob("*.*"):
             archive.write(path, path.relative_to(tmp_path / "in"))
-    ((finding,), _) = predict_all(tmp_path / "in.zip", tiny_model, tmp_path / "out")
-    assert (finding.case, finding.error) == ("p_x", "")
+    ((predicted,), _) = predict_all(tmp_path / "in.zip", tiny_model, tmp_path / "out")
+    assert (predicted.case, predicted.error) == ("p_x", "")
 
 
 def test_scanner_files_come_before_what_was_converted_from_them(tmp_path):

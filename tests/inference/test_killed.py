@@ -18,7 +18,7 @@ predict_all(
     Path(sys.argv[1]),
     Path(sys.argv[2]),
     Path(sys.argv[3]),
-    on_study=lambda finding, done, total: print(done, finding.error, flush=True),
+    on_study=lambda predicted, done, total: print(done, predicted.error, flush=True),
 )
 """
 STUDIES, KILLS = 12, 3

@@ -68,8 +68,8 @@ def test_a_batch_that_was_killed_goes_on_where_it_was(three, tiny_model, tmp_pat
     (out / ".sub-0002.0123abcd" / "mask.nii.gz").write_bytes(b"half")
 
     monkeypatch.setattr(prediction_folder, "overlay", overlay)
-    findings, _ = predict_all(three.root, tiny_model, out)
-    assert [finding.case for finding in findings] == ["sub-0001", "sub-0002", "sub-0003"]
+    predictions, _ = predict_all(three.root, tiny_model, out)
+    assert [predicted.case for predicted in predictions] == ["sub-0001", "sub-0002", "sub-0003"]
     assert {path: stamp for path, stamp in stamps(out).items() if path in first} == first
     assert (out / "predictions.csv").read_bytes() == (whole / "predictions.csv").read_bytes()
     assert not list(out.glob(".*"))
@@ -92,8 +92,8 @@ def test_images_that_changed_since_are_named_and_the_prediction_stays(tiny_model
     predict_all(path, tiny_model, out)
     before = (out / "x" / "mask.nii.gz").read_bytes()
     write_nifti(path, tiny.study(2)[0])
-    (finding,), _ = predict_all(path, tiny_model, out)
-    assert "the prediction of other images" in finding.error
+    (predicted,), _ = predict_all(path, tiny_model, out)
+    assert "the prediction of other images" in predicted.error
     assert (out / "x" / "mask.nii.gz").read_bytes() == before
 
 
@@ -106,9 +106,9 @@ def test_whatever_one_study_does_the_others_are_predicted(three, tiny_model, tmp
     ):
         damage()
         shutil.rmtree(tmp_path / "out", ignore_errors=True)
-        findings, _ = predict_all(three.root, tiny_model, tmp_path / "out")
-        assert [bool(finding.error) for finding in findings] == [False, True, False]
-        assert words in findings[1].error
+        predictions, _ = predict_all(three.root, tiny_model, tmp_path / "out")
+        assert [bool(predicted.error) for predicted in predictions] == [False, True, False]
+        assert words in predictions[1].error
         assert [row["case"] for row in table(tmp_path / "out") if row["error"]] == ["sub-0002"]
 
     shutil.rmtree(tmp_path / "out")
@@ -122,8 +122,8 @@ def test_whatever_one_study_does_the_others_are_predicted(three, tiny_model, tmp
         return predict_study(study, engine)
 
     monkeypatch.setattr(batch, "predict_study", broken)
-    findings, _ = predict_all(three.root, tiny_model, tmp_path / "out")
-    assert [finding.error for finding in findings] == ["", "Unexpected ZeroDivisionError: a bug", ""]
+    predictions, _ = predict_all(three.root, tiny_model, tmp_path / "out")
+    assert [predicted.error for predicted in predictions] == ["", "Unexpected ZeroDivisionError: a bug", ""]
 
 
 def changed(study, **changes):
@@ -145,8 +145,8 @@ def test_what_a_model_cannot_take_is_refused_in_words(tiny_model, tmp_path):
     }
     for name, (bad, words) in cases.items():
         path = write_nifti(tmp_path / f"{name}_dwi.nii.gz", bad)
-        (finding,), _ = predict_all(path, tiny_model, tmp_path / name)
-        assert words in finding.error
+        (predicted,), _ = predict_all(path, tiny_model, tmp_path / name)
+        assert words in predicted.error
         assert {p.name for p in (tmp_path / name).iterdir()} == {"settings.json", "predictions.csv"}
 
 
@@ -156,10 +156,10 @@ def test_a_series_with_the_image_of_a_second_patient_is_predicted_for_neither(ti
     foreign = pydicom.dcmread(files[3])
     foreign.PatientID = "two"
     foreign.save_as(files[3])
-    findings, _ = predict_all(tmp_path / "scan", tiny_model, tmp_path / "out")
-    assert len(findings) == 2
-    for finding in findings:
-        assert "One series has images of 2 Patient IDs" in finding.error
+    predictions, _ = predict_all(tmp_path / "scan", tiny_model, tmp_path / "out")
+    assert len(predictions) == 2
+    for predicted in predictions:
+        assert "One series has images of 2 Patient IDs" in predicted.error
 
 
 def test_patients_of_one_folder_are_predicted_each(tiny_model, tmp_path, monkeypatch):
@@ -172,13 +172,15 @@ def test_patients_of_one_folder_are_predicted_each(tiny_model, tmp_path, monkeyp
     damaged.write_bytes(damaged.read_bytes()[:-300])
     monkeypatch.setattr(inputs, "MANY", 5)
     many, _ = predict_all(tmp_path / "scan", tiny_model, tmp_path / "many")
-    assert [finding.case for finding in many] == [finding.case for finding in few]
-    assert {finding.origin for finding in few} == {str(tmp_path / "scan" / str(n)) for n in (1, 2, 3)}
-    (bad,) = [finding for finding in many if finding.error]
+    assert [predicted.case for predicted in many] == [predicted.case for predicted in few]
+    assert {predicted.origin for predicted in few} == {str(tmp_path / "scan" / str(n)) for n in (1, 2, 3)}
+    (bad,) = [predicted for predicted in many if predicted.error]
     assert damaged.name in bad.error
-    for finding in many:
-        if not finding.error:
-            masks = [read_mask(tmp_path / out / finding.case / "mask.nii.gz").data for out in ("few", "many")]
+    for predicted in many:
+        if not predicted.error:
+            masks = [
+                read_mask(tmp_path / out / predicted.case / "mask.nii.gz").data for out in ("few", "many")
+            ]
             np.testing.assert_array_equal(*masks)
 
 
@@ -220,8 +222,8 @@ def test_models_that_predict_as_one_give_the_mean(tiny_model, second_model, tmp_
     both._engines[1].probability = lambda slices: np.ones(slices[:, 0].shape, np.float32)
     np.testing.assert_allclose(both.probability(slices), (one.probability(slices) + 1) / 2, atol=1e-6)
     path = write_nifti(tmp_path / "x_dwi.nii.gz", tiny.study(1)[0])
-    (finding,), card = predict_all(path, [tiny_model, second_model], tmp_path / "out")
-    assert finding.expected_dsc is None
+    (predicted,), card = predict_all(path, [tiny_model, second_model], tmp_path / "out")
+    assert predicted.expected_dsc is None
     assert card.id == f"{one.card.id}+second"
     result = json.loads((tmp_path / "out" / "x" / "result.json").read_text())
     assert [member["id"] for member in result["ensemble"]] == [one.card.id, "second"]

@@ -13,8 +13,8 @@ from uteroseg.imaging.study import Mask
 from uteroseg.model.calibration import Calibration
 from uteroseg.model.flags import CERTAIN, quality_flags
 from uteroseg.model.prepare import PreparedStudy
-from uteroseg.model.seen import describe_study, summarise_seen
 from uteroseg.model.spec import ModelCard, ModelSpec, TrainingRecord
+from uteroseg.model.study_statistics import describe_study, summarise_studies
 
 SURE = 0.95
 
@@ -39,7 +39,7 @@ def card():
         final_loss=0.1,
         b_values=[0.0, 1000.0],
         slice_spacing_mm=[5.0],
-        seen=summarise_seen([described(seed) for seed in range(1, 13)]),
+        seen=summarise_studies([described(seed) for seed in range(1, 13)]),
         software={},
         expected_dsc=Calibration(intercept=0.0, slope=1.0, cases=12, mean_absolute_error=0.05),
     )
@@ -191,7 +191,7 @@ def test_a_derived_image_is_a_flag_and_nothing_that_follows_from_it(card):
     assert "The image at b 0 was not measured: it was computed from b 1000" in found["derived-image"]
     statistics = describe_study(PreparedStudy(derived), mask)
     assert (statistics.snr, statistics.high_b_ratio) == (None, None)
-    assert set(summarise_seen([statistics])).isdisjoint({"snr", "high_b_ratio"})
+    assert set(summarise_studies([statistics])).isdisjoint({"snr", "high_b_ratio"})
 
 
 def test_a_derived_study_of_a_tumour_that_nothing_has_is_still_implausible(card):

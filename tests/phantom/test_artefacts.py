@@ -7,7 +7,7 @@ from uteroseg.phantom.acquisition import DEFAULT, Acquisition, Artefacts
 from uteroseg.phantom.artefacts import (
     GAS_PPM,
     Drawn,
-    Motion,
+    PixelMotion,
     draw_artefacts,
     gas_field,
     moved,
@@ -22,7 +22,7 @@ from uteroseg.phantom.signal import Painted
 
 GRID = Acquisition(plane="axial", matrix=(64, 64), spacing_mm=4, slices=60, slice_mm=3).geometry((0, 0, 0))
 BALL = Organ("gas", Ellipsoid(np.zeros(3), np.full(3, 16.0)))
-STILL = (Motion(0, 0, 0), Motion(0, 0, 0))
+STILL = (PixelMotion(0, 0, 0), PixelMotion(0, 0, 0))
 
 
 def at(field, point):
@@ -116,10 +116,10 @@ def test_the_ghost_lies_half_a_field_of_view_away():
 
 def test_motion_shifts_an_image_and_leaves_the_first():
     image = np.random.default_rng(0).uniform(0, 1, (2, 2, 20, 20)).astype(np.float32)
-    shifted = moved(image, (Motion(0, 0, 0), Motion(2, -3, 0)))
+    shifted = moved(image, (PixelMotion(0, 0, 0), PixelMotion(2, -3, 0)))
     np.testing.assert_array_equal(shifted[0], image[0])
     np.testing.assert_allclose(shifted[1, :, 2:, :-3], image[1, :, :-2, 3:], atol=1e-5)
-    turned = moved(image, (Motion(0, 0, 0), Motion(0, 0, np.pi / 2)))[1]
+    turned = moved(image, (PixelMotion(0, 0, 0), PixelMotion(0, 0, np.pi / 2)))[1]
     assert any(np.allclose(turned, np.rot90(image[1], k, (1, 2)), atol=1e-4) for k in (1, 3))
 
 
@@ -127,13 +127,13 @@ def test_artefacts_are_drawn_within_the_protocol_and_off_without():
     rng = np.random.default_rng(0)
     none = draw_artefacts(rng, Acquisition(b_values=(0, 500, 1000)))
     assert (none.distortion, none.fat_residue, none.ghost) == (0, 0, 0)
-    assert set(none.motions) == {Motion(0, 0, 0)}
+    assert set(none.motions) == {PixelMotion(0, 0, 0)}
     many = [draw_artefacts(rng, DEFAULT) for _ in range(300)]
     limits = DEFAULT.artefacts
     assert 0 < min(one.distortion for one in many) < max(one.distortion for one in many) <= limits.distortion
     assert max(one.fat_residue for one in many) <= limits.fat_residue
     assert max(one.ghost for one in many) <= limits.ghost
-    assert all(one.motions[0] == Motion(0, 0, 0) for one in many)
+    assert all(one.motions[0] == PixelMotion(0, 0, 0) for one in many)
     rows_mm = np.std([one.motions[1].rows for one in many]) * DEFAULT.spacing_mm
     assert rows_mm == pytest.approx(limits.motion_mm, rel=0.15)
 

@@ -19,7 +19,7 @@ from uteroseg.cli.read_options import AdcBMin, Align, BValues, DropIncomplete, N
 if TYPE_CHECKING:
     from concurrent.futures import Future
 
-    from uteroseg.inference.outputs import Finding
+    from uteroseg.inference.batch import PredictedStudy
     from uteroseg.model.ensemble import Engine
 
 
@@ -61,27 +61,33 @@ def predict(
         from uteroseg.inference.batch import predict_all
         from uteroseg.model.prediction_folder import Outputs
 
-        findings, card = predict_all(
+        predictions, card = predict_all(
             source,
             engine.result(),
             output,
             options=read_options(b_values, drop_incomplete, align, adc_b_min, nifti_form),
             outputs=Outputs(probability, keep_empty_frames),
-            on_study=lambda finding, done, total: update("studies", done, total, "") if total > 1 else None,
+            on_study=lambda predicted, done, total: update("studies", done, total, "") if total > 1 else None,
             object_workers=workers,
         )
-    origins = Counter(finding.origin for finding in findings)
-    lines = [finding_text(finding, output, several=origins[finding.origin] > 1) for finding in findings]
+    origins = Counter(predicted.origin for predicted in predictions)
+    lines = [
+        prediction_text(predicted, output, several=origins[predicted.origin] > 1) for predicted in predictions
+    ]
     if card.training.virtual:
         lines.append("The model was trained on virtual patients: what it finds means nothing clinically.")
     print_result(
-        {"output": str(output), "notice": RESEARCH_USE, "studies": [asdict(finding) for finding in findings]},
+        {
+            "output": str(output),
+            "notice": RESEARCH_USE,
+            "studies": [asdict(predicted) for predicted in predictions],
+        },
         "\n".join([*lines, f"{output / 'predictions.csv'} lists all studies. {RESEARCH_USE}"]),
         as_json=json,
     )
-    if any(finding.error for finding in findings):
+    if any(predicted.error for predicted in predictions):
         raise typer.Exit(2)
-    if strict and any(finding.flags or finding.not_written for finding in findings):
+    if strict and any(predicted.flags or predicted.not_written for predicted in predictions):
         raise typer.Exit(3)
 
 
@@ -111,16 +117,15 @@ def _import_nibabel_alone() -> None:
         del sys.modules["pydicom"]
 
 
-def finding_text(finding: Finding, output: Path, *, several: bool) -> str:
+def prediction_text(predicted: PredictedStudy, output: Path, *, several: bool) -> str:
     """Say what was found; with what tells it from others, where several are of one origin."""
-    which = f" ({finding.description})" if several and finding.description else ""
-    notes = "".join(f"\n  {note}" for note in finding.notes)
-    if finding.error:
-        return f"FAILED {finding.origin}{which}: {finding.error}{notes}"
-    adc = "" if finding.mean_adc is None else f", mean ADC {finding.mean_adc:.2f} · 10⁻³ mm²/s"
-    dsc = "" if finding.expected_dsc is None else f", expected DSC {finding.expected_dsc:.2f}"
-    flags = "".join(f"\n  {flag.name}: {flag.why}" for flag in finding.flags)
-    missing = "".join(f"\n  {name} was not written: {why}" for name, why in finding.not_written.items())
-    return (
-        f"{output / finding.case}{which}: tumour {finding.volume_ml:.1f} mL{adc}{dsc}{flags}{missing}{notes}"
-    )
+    which = f" ({predicted.description})" if several and predicted.description else ""
+    notes = "".join(f"\n  {note}" for note in predicted.notes)
+    if predicted.error:
+        return f"FAILED {predicted.origin}{which}: {predicted.error}{notes}"
+    adc = "" if predicted.mean_adc is None else f", mean ADC {predicted.mean_adc:.2f} · 10⁻³ mm²/s"
+    dsc = "" if predicted.expected_dsc is None else f", expected DSC {predicted.expected_dsc:.2f}"
+    flags = "".join(f"\n  {flag.name}: {flag.why}" for flag in predicted.flags)
+    missing = "".join(f"\n  {name} was not written: {why}" for name, why in predicted.not_written.items())
+    volume = f"tumour {predicted.volume_ml:.1f} mL"
+    return f"{output / predicted.case}{which}: {volume}{adc}{dsc}{flags}{missing}{notes}"

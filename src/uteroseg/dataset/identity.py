@@ -56,10 +56,10 @@ class Pseudonyms:
                     expected="the key that was made with the dataset.",
                     fix="put it back beside the dataset, or ingest everything into a new dataset.",
                 )
-            made = secrets.token_bytes(32)
+            key = secrets.token_bytes(32)
             if write:
-                write_text(path, made.hex() + "\n", private=True)
-            return cls(made)
+                write_text(path, key.hex() + "\n", private=True)
+            return cls(key)
         try:
             return cls(bytes.fromhex(path.read_text("utf-8").strip()))
         except ValueError:

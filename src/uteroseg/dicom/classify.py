@@ -118,45 +118,45 @@ def classify(header: Dataset) -> Classification:
     return _classify_mr(_Evidence.of(header))
 
 
-def _classify_mr(seen: _Evidence) -> Classification:
-    original = "ORIGINAL" in seen.image_type
-    if unusable := seen.image_type & _NOT_SLICES:
+def _classify_mr(evidence: _Evidence) -> Classification:
+    original = "ORIGINAL" in evidence.image_type
+    if unusable := evidence.image_type & _NOT_SLICES:
         return Classification(SeriesKind.OTHER, f"ImageType {min(unusable)}")
-    if types := seen.image_type & _EXPONENTIAL_TYPES:
+    if types := evidence.image_type & _EXPONENTIAL_TYPES:
         return Classification(SeriesKind.EXPONENTIAL_ADC, f"ImageType {min(types)}")
-    if _EXPONENTIAL.search(seen.description) and not original:
+    if _EXPONENTIAL.search(evidence.description) and not original:
         return Classification(SeriesKind.EXPONENTIAL_ADC, "description names an exponential ADC")
-    if types := frozenset(t for t in seen.image_type if t == "ADC" or t.startswith("ADC_")):
+    if types := frozenset(t for t in evidence.image_type if t == "ADC" or t.startswith("ADC_")):
         return Classification(SeriesKind.ADC, f"ImageType {min(types)}")
-    if seen.adc_unit:
+    if evidence.adc_unit:
         return Classification(SeriesKind.ADC, "its unit is that of an ADC")
     # A source series may be called "DWI for ADC": then it is original and has a b-value.
-    if _ADC.search(seen.description) and not (original and seen.b_value):
+    if _ADC.search(evidence.description) and not (original and evidence.b_value):
         return Classification(SeriesKind.ADC, "description names an ADC and the image is no source image")
-    if seen.colour:
+    if evidence.colour:
         return Classification(SeriesKind.PARAMETRIC, "colour image")
-    if types := seen.image_type & _PARAMETRIC_TYPES:
+    if types := evidence.image_type & _PARAMETRIC_TYPES:
         return Classification(SeriesKind.PARAMETRIC, f"ImageType {min(types)}")
-    if _PARAMETRIC.search(seen.description) and not original:
+    if _PARAMETRIC.search(evidence.description) and not original:
         return Classification(SeriesKind.PARAMETRIC, "description names a parametric map")
-    if types := frozenset(t for t in seen.image_type if _CALCULATED.search(t)):
+    if types := frozenset(t for t in evidence.image_type if _CALCULATED.search(t)):
         return Classification(SeriesKind.CALCULATED_B, f"ImageType {min(types)}")
-    if _CALCULATED.search(seen.description) and not original:
+    if _CALCULATED.search(evidence.description) and not original:
         return Classification(SeriesKind.CALCULATED_B, "description says that the b-value was calculated")
-    if _BETWEEN_TWO_B.search(seen.sequence) and not original:
+    if _BETWEEN_TWO_B.search(evidence.sequence) and not original:
         return Classification(SeriesKind.CALCULATED_B, "SequenceName spans several b-values")
-    return _source(seen)
+    return _source(evidence)
 
 
-def _source(seen: _Evidence) -> Classification:
+def _source(evidence: _Evidence) -> Classification:
     """Tell source images apart; a b-value of 0 alone proves nothing: some vendors write it everywhere."""
-    if any("DIFFUSION" in t or t in ("DWI", "TRACEW") for t in seen.image_type):
+    if any("DIFFUSION" in t or t in ("DWI", "TRACEW") for t in evidence.image_type):
         return Classification(SeriesKind.DWI, "ImageType is diffusion")
-    if (b_value := seen.b_value) and b_value.value > 0:
+    if (b_value := evidence.b_value) and b_value.value > 0:
         return Classification(SeriesKind.DWI, f"b-value in {b_value.source}")
-    if _DIFFUSION.search(seen.description):
+    if _DIFFUSION.search(evidence.description):
         return Classification(SeriesKind.DWI, "description names diffusion")
-    if _T2.search(seen.description):
+    if _T2.search(evidence.description):
         return SILENT[0]
     return SILENT[1]
 

@@ -49,7 +49,7 @@ _Cell: TypeAlias = tuple[int, float, object]  # slice, b-value, direction
 
 
 @dataclass(frozen=True, eq=False)
-class Grid:
+class SeriesGrid:
     """Where a series lies and which b-values it holds, as far as its headers say."""
 
     space: str  # Frame of Reference UID; where there is none, the study
@@ -65,7 +65,7 @@ class Grid:
         """Whether all of its images lie at one place."""
         return _distance(self.first, self.last) <= POSITION_TOLERANCE_MM
 
-    def matches(self, other: Grid) -> bool:
+    def matches(self, other: SeriesGrid) -> bool:
         """Whether two series lie on one grid."""
         return (
             self._is_alike(other)
@@ -73,7 +73,7 @@ class Grid:
             and _distance(self.last, other.last) <= POSITION_TOLERANCE_MM
         )
 
-    def combines(self, other: Grid) -> bool:
+    def combines(self, other: SeriesGrid) -> bool:
         """Whether two DWI series on one grid are parts of one acquisition.
 
         They have one echo time and different b-values, or one holds the directions of the other's traces.
@@ -84,14 +84,14 @@ class Grid:
         distinct = len(set(joint.values())) == len(self.b_values) + len(other.b_values)
         return distinct or self.directional != other.directional
 
-    def continues(self, other: Grid) -> bool:
+    def continues(self, other: SeriesGrid) -> bool:
         """Whether two series could be parts of one stack: only their slices and b-values differ."""
         if not (self._is_alike(other) and self._has_echo_of(other)):
             return False
         in_plane = np.reshape(self.first.orientation, (2, 3))
         return bool(np.linalg.norm(in_plane @ _step(self.first, other.first)) <= _ASIDE_MM)
 
-    def difference(self, other: Grid) -> str:
+    def difference(self, other: SeriesGrid) -> str:
         """What tells a series from another acquisition's grid, for people; empty where nothing does."""
         mine, theirs = self.first, other.first
         if self.space != other.space:
@@ -109,25 +109,25 @@ class Grid:
             return f"echo time {self.echo_time:g} ms, not {other.echo_time:g} ms"
         return ""
 
-    def _is_alike(self, other: Grid) -> bool:
+    def _is_alike(self, other: SeriesGrid) -> bool:
         return self.space == other.space and same_plane(self.first, other.first)
 
-    def _has_echo_of(self, other: Grid) -> bool:
+    def _has_echo_of(self, other: SeriesGrid) -> bool:
         times = (self.echo_time, other.echo_time)
         return None in times or abs((times[0] or 0) - (times[1] or 0)) < _ECHO_TIME_TOLERANCE_MS
 
 
-_known: WeakKeyDictionary[Series, Grid | None] = WeakKeyDictionary()  # asked for again and again
+_known: WeakKeyDictionary[Series, SeriesGrid | None] = WeakKeyDictionary()  # asked for again and again
 
 
-def grid_of(series: Series) -> Grid | None:
+def grid_of(series: Series) -> SeriesGrid | None:
     """Where a series lies; None where it is damaged in a way that `load_study` names."""
     if series not in _known:
         _known[series] = _grid(series)
     return _known[series]
 
 
-def _grid(series: Series) -> Grid | None:
+def _grid(series: Series) -> SeriesGrid | None:
     try:
         frames = frames_of(series)
         if not frames:
@@ -137,7 +137,7 @@ def _grid(series: Series) -> Grid | None:
         return None
     order = np.argsort(slice_depths(frames))
     values = [frame.b_value.value for frame in frames if frame.b_value]
-    return Grid(
+    return SeriesGrid(
         series.frame_of_reference_uid or series.study_uid,
         frames[order[0]],
         frames[order[-1]],
@@ -149,7 +149,7 @@ def _grid(series: Series) -> Grid | None:
 
 
 @dataclass(frozen=True, eq=False)
-class Acquisition:
+class SeriesGroup:
     """The DWI series of one acquisition.
 
     Parameters
@@ -167,7 +167,7 @@ class Acquisition:
     parts: tuple[str, ...] = ()
 
     @property
-    def grid(self) -> Grid | None:
+    def grid(self) -> SeriesGrid | None:
         """Of the first series; None where that is damaged."""
         return grid_of(self.series[0])
 
@@ -197,7 +197,7 @@ class Acquisition:
         return self.has_one_b_value or bool(self.grid and self.grid.is_one_slice)
 
 
-def acquisitions(dwi: Sequence[Series], silent: Sequence[Series] = ()) -> list[Acquisition]:
+def acquisitions(dwi: Sequence[Series], silent: Sequence[Series] = ()) -> list[SeriesGroup]:
     """Group the DWI series of an examination.
 
     Parameters
@@ -209,18 +209,18 @@ def acquisitions(dwi: Sequence[Series], silent: Sequence[Series] = ()) -> list[A
 
     Returns
     -------
-    list of Acquisition
+    list of SeriesGroup
         In the order of their first series. One with a single b-value is left out where its DICOM study has
         one with several. A damaged series stays alone, so that loading it names why.
     """
     studies = dict.fromkeys(series.study_uid for series in dwi)
     named = [group for uid in studies for group in _named([one for one in dwi if one.study_uid == uid])]
-    found: list[Acquisition] = []
+    found: list[SeriesGroup] = []
     for bucket in _alike(named):
         described, grid = {one.description for group in bucket for one in group.series}, bucket[0].grid
         beside = [one for one in silent if one.description in described]
         alike = [one for one in beside if grid and (found_at := grid_of(one)) and grid.continues(found_at)]
-        found += _settled(bucket, [Acquisition((one,)) for one in alike])
+        found += _settled(bucket, [SeriesGroup((one,)) for one in alike])
     several = {uid for group in found if not group.has_one_b_value for uid in group.study_uids}
     kept = [g for g in found if not (g.has_one_b_value and several.intersection(g.study_uids))]
     order = {uid: number for number, uid in reversed(list(enumerate(one.series_uid for one in dwi)))}
@@ -229,10 +229,10 @@ def acquisitions(dwi: Sequence[Series], silent: Sequence[Series] = ()) -> list[A
 
 def joined_maps(series: Sequence[Series]) -> list[Series]:
     """The series of an examination, where T2 images and maps that came in parts are one series each."""
-    pieces: dict[tuple[SeriesKind, str], list[Acquisition]] = defaultdict(list)
+    pieces: dict[tuple[SeriesKind, str], list[SeriesGroup]] = defaultdict(list)
     for one in series:
         if one.kind in _JOINED_KINDS:
-            pieces[one.kind, one.description].append(Acquisition((one,)))
+            pieces[one.kind, one.description].append(SeriesGroup((one,)))
     whole: dict[Series, Series] = {}
     for several in pieces.values():
         for bucket in _alike(several) if len(several) > 1 else ():
@@ -242,7 +242,7 @@ def joined_maps(series: Sequence[Series]) -> list[Series]:
     return list(dict.fromkeys(whole.get(one, one) for one in series))
 
 
-def _with_gaps(units: Sequence[Acquisition]) -> list[list[Acquisition]]:
+def _with_gaps(units: Sequence[SeriesGroup]) -> list[list[SeriesGroup]]:
     """Single slices, each there once, are one map even where some are missing: then that is told of it."""
     grids = [unit.grid for unit in units]
     single = all(grid and grid.is_one_slice for grid in grids)
@@ -268,7 +268,7 @@ def one_plane(series: Series) -> list[Series]:
     files = [{frame.file for frame in plane} for plane in by_plane]
     if len(files) == 1 or sum(map(len, files)) > len(series.files):
         return [series]
-    parts = [Acquisition((_selected(series, chosen),)) for chosen in files]
+    parts = [SeriesGroup((_selected(series, chosen),)) for chosen in files]
     dwi = [part for part in parts if len(part.b_values) > 1]
     if len(dwi) != 1 or not _stack(dwi):
         return [series]
@@ -301,7 +301,7 @@ def _selected(series: Series, files: Collection[Path]) -> Series:
     return replace(series, files=tuple(p for p, _ in pairs), headers=tuple(h for _, h in pairs))
 
 
-def _named(dwi: Sequence[Series]) -> list[Acquisition]:
+def _named(dwi: Sequence[Series]) -> list[SeriesGroup]:
     """What the identifiers of one DICOM study say: a series is an acquisition, or one b-value of it."""
     groups: list[list[Series]] = []
     for series in dwi:
@@ -312,7 +312,7 @@ def _named(dwi: Sequence[Series]) -> list[Acquisition]:
                 break
         else:
             groups.append([series])
-    return [Acquisition(tuple(_without_spare_directions(group))) for group in groups]
+    return [SeriesGroup(tuple(_without_spare_directions(group))) for group in groups]
 
 
 def _without_spare_directions(group: Sequence[Series]) -> list[Series]:
@@ -322,9 +322,9 @@ def _without_spare_directions(group: Sequence[Series]) -> list[Series]:
     return [one for one, grid in grids if not (grid and grid.directional and grid.b_values <= traces)]
 
 
-def _alike(groups: Sequence[Acquisition]) -> list[list[Acquisition]]:
+def _alike(groups: Sequence[SeriesGroup]) -> list[list[SeriesGroup]]:
     """Put together what could be parts of one stack; what is damaged stays alone."""
-    buckets: list[list[Acquisition]] = []
+    buckets: list[list[SeriesGroup]] = []
     for group in groups:
         for bucket in buckets:
             if group.grid and bucket[0].grid and bucket[0].grid.continues(group.grid):
@@ -335,7 +335,7 @@ def _alike(groups: Sequence[Acquisition]) -> list[list[Acquisition]]:
     return buckets
 
 
-def _settled(groups: Sequence[Acquisition], silent: Sequence[Acquisition] = ()) -> list[Acquisition]:
+def _settled(groups: Sequence[SeriesGroup], silent: Sequence[SeriesGroup] = ()) -> list[SeriesGroup]:
     """Make acquisitions of what could be parts of one stack."""
     units = list(_units(groups))
     fragments = [unit for unit in units if unit.is_fragment]
@@ -347,14 +347,14 @@ def _settled(groups: Sequence[Acquisition], silent: Sequence[Acquisition] = ()) 
         return list(groups)
     runs = _separated(units)
     if not runs and (fragments or not all(_is_study([unit]) for unit in stacks)):  # UIDs mixed repeats
-        runs = _separated([Acquisition((one,)) for one in _members(units)])
+        runs = _separated([SeriesGroup((one,)) for one in _members(units)])
     if runs:
         return [_joined(run, groups) for run in runs]
     if stacks and fragments:
         spare = [group for group in groups if group.has_one_b_value]
         if len(spare) == len(groups) - len(stacks):  # a b-value again, beside whole acquisitions
             return [*_settled(stacks), *spare]
-    settled: list[Acquisition] = []
+    settled: list[SeriesGroup] = []
     for cluster in _clusters(units):
         if len(cluster) == 1 or _stack(cluster):
             settled.append(_joined(cluster, groups))
@@ -367,20 +367,20 @@ def _settled(groups: Sequence[Acquisition], silent: Sequence[Acquisition] = ()) 
     return settled
 
 
-def _units(groups: Sequence[Acquisition]) -> Iterator[Acquisition]:
+def _units(groups: Sequence[SeriesGroup]) -> Iterator[SeriesGroup]:
     """What is joined: stacks as they are, of fragments every series, for their UIDs may mix repeats."""
     for group in groups:
         if group.is_fragment:
-            yield from (Acquisition((one,)) for one in group.series)
+            yield from (SeriesGroup((one,)) for one in group.series)
         else:
             yield group
 
 
-def _members(units: Sequence[Acquisition]) -> list[Series]:
+def _members(units: Sequence[SeriesGroup]) -> list[Series]:
     return [one for unit in units for one in unit.series]
 
 
-def _joined(units: Sequence[Acquisition], groups: Sequence[Acquisition]) -> Acquisition:
+def _joined(units: Sequence[SeriesGroup], groups: Sequence[SeriesGroup]) -> SeriesGroup:
     """One acquisition of several parts; where the identifiers make the same one, that."""
     members = _members(units)
     for group in groups:
@@ -389,10 +389,10 @@ def _joined(units: Sequence[Acquisition], groups: Sequence[Acquisition]) -> Acqu
     whole = join(members)
     parts = [group.uids for group in groups if not set(members).isdisjoint(group.series)]
     note = f"{whole.name} were joined: they fill one grid."
-    return Acquisition((replace(whole, notes=(*whole.notes, note)),), tuple(members), tuple(parts))
+    return SeriesGroup((replace(whole, notes=(*whole.notes, note)),), tuple(members), tuple(parts))
 
 
-def _refused(units: Sequence[Acquisition], groups: Sequence[Acquisition]) -> Acquisition:
+def _refused(units: Sequence[SeriesGroup], groups: Sequence[SeriesGroup]) -> SeriesGroup:
     """What neither fills a grid nor repeats one, as one acquisition that loading refuses."""
     found = _joined(units, groups)
     whole = replace(_whole([found]), notes=())
@@ -442,7 +442,7 @@ def _numbered(frames: Sequence[Frame]) -> list[Frame]:
     return numbered
 
 
-def _stack(units: Sequence[Acquisition]) -> Stack | None:
+def _stack(units: Sequence[SeriesGroup]) -> Stack | None:
     """The images of all parts in their places, or None where they do not fill a grid, or one twice."""
     whole = _whole(units)
     try:
@@ -454,24 +454,24 @@ def _stack(units: Sequence[Acquisition]) -> Stack | None:
     return stack
 
 
-def _whole(units: Sequence[Acquisition]) -> Series:
+def _whole(units: Sequence[SeriesGroup]) -> Series:
     members = _members(units)
     return join(members) if len(members) > 1 else members[0]
 
 
-def _doubles(stack: Stack, units: Sequence[Acquisition]) -> Iterator[tuple[Frame, Frame]]:
+def _doubles(stack: Stack, units: Sequence[SeriesGroup]) -> Iterator[tuple[Frame, Frame]]:
     """Images of one place, b-value and direction from two parts; b 0 can be coded as 0, 0.001, 0.002."""
     part = {path: number for number, unit in enumerate(units) for one in unit.series for path in one.files}
     for b, row in zip(stack.b_values, stack.cells, strict=True):
         for cell in row:
-            seen: dict[object, Frame] = {}
+            first: dict[object, Frame] = {}
             for frame in cell:
                 key = (frame.direction, frame.repetition[-1:] if b <= TOLERANCE else ())
-                if part[frame.file] != part[seen.setdefault(key, frame).file]:
-                    yield seen[key], frame
+                if part[frame.file] != part[first.setdefault(key, frame).file]:
+                    yield first[key], frame
 
 
-def _is_plausible(stack: Stack, units: Sequence[Acquisition]) -> bool:
+def _is_plausible(stack: Stack, units: Sequence[SeriesGroup]) -> bool:
     """Whether the distance of the slices can be that of one stack; two single ones are always regular."""
     thickness, step = _thickness(units), stack.geometry.spacing[0]
     if not thickness:
@@ -482,11 +482,11 @@ def _is_plausible(stack: Stack, units: Sequence[Acquisition]) -> bool:
     )
 
 
-def _thickness(units: Sequence[Acquisition]) -> float:
+def _thickness(units: Sequence[SeriesGroup]) -> float:
     return float(acquisition(units[0].series[0].headers[0]).get("SliceThickness") or 0)
 
 
-def _separated(units: Sequence[Acquisition]) -> list[list[Acquisition]]:
+def _separated(units: Sequence[SeriesGroup]) -> list[list[SeriesGroup]]:
     """Tell repeats apart by what the scanner counted: each fills one grid. Empty where that does not do."""
     try:
         cells = _cells(units)
@@ -517,10 +517,10 @@ def _stay_apart(covered: Sequence[frozenset[tuple[int, float]]]) -> bool:
 
 
 def _runs(
-    parts: Sequence[list[Acquisition]], cells: Mapping[Acquisition, Set[_Cell]]
-) -> Iterator[list[Acquisition]]:
+    parts: Sequence[list[SeriesGroup]], cells: Mapping[SeriesGroup, Set[_Cell]]
+) -> Iterator[list[SeriesGroup]]:
     """Consecutive parts until a place comes again."""
-    run: list[Acquisition] = []
+    run: list[SeriesGroup] = []
     taken: set[_Cell] = set()
     for part in parts:
         own = {cell for unit in part for cell in cells[unit]}
@@ -531,24 +531,24 @@ def _runs(
     yield run
 
 
-def _is_study(units: Sequence[Acquisition]) -> bool:
+def _is_study(units: Sequence[SeriesGroup]) -> bool:
     is_dwi = units[0].series[0].kind is SeriesKind.DWI
     return bool((stack := _stack(units)) and (len(stack.b_values) > 1 or not is_dwi))
 
 
-def _cells(units: Sequence[Acquisition]) -> dict[Acquisition, set[_Cell]]:
+def _cells(units: Sequence[SeriesGroup]) -> dict[SeriesGroup, set[_Cell]]:
     """Slice, b-value and direction of the images of each part, numbered and merged alike in all."""
     frames = _frames(_whole(units))
     b_of = merge([frame.b_value.value for frame in frames if frame.b_value])
-    owner = {path: unit for unit in units for one in unit.series for path in one.files}
-    cells: dict[Acquisition, set[_Cell]] = {unit: set() for unit in units}
+    part_of = {path: unit for unit in units for one in unit.series for path in one.files}
+    cells: dict[SeriesGroup, set[_Cell]] = {unit: set() for unit in units}
     for frame, number in zip(frames, slice_numbers(frames).tolist(), strict=True):
         b = b_of[frame.b_value.value] if frame.b_value else 0.0
-        cells[owner[frame.file]].add((number, b, frame.direction))
+        cells[part_of[frame.file]].add((number, b, frame.direction))
     return cells
 
 
-def _counted(unit: Acquisition) -> list[float | None]:
+def _counted(unit: SeriesGroup) -> list[float | None]:
     """Series number, acquisition number and time … of a part: the least of each, None where unknown."""
     numbers = [one.number for one in unit.series]
     counted: list[float | None] = [
@@ -563,7 +563,7 @@ def _counted(unit: Acquisition) -> list[float | None]:
     return counted
 
 
-def _clusters(units: Sequence[Acquisition]) -> list[list[Acquisition]]:
+def _clusters(units: Sequence[SeriesGroup]) -> list[list[SeriesGroup]]:
     """Put together what is neither whole, nor a repeat, nor clearly somewhere else."""
     places = _lattice(units)
     if places is None:
@@ -576,7 +576,7 @@ def _clusters(units: Sequence[Acquisition]) -> list[list[Acquisition]]:
 
 
 def _is_between(
-    one: Sequence[Acquisition], other: Sequence[Acquisition], places: Mapping[Acquisition, Set[int]]
+    one: Sequence[SeriesGroup], other: Sequence[SeriesGroup], places: Mapping[SeriesGroup, Set[int]]
 ) -> bool:
     """Whether two parts are neither repeats of one another nor clearly elsewhere."""
     mine, theirs = (set().union(*(places[unit] for unit in units)) for units in (one, other))
@@ -587,7 +587,7 @@ def _is_between(
     return len({unit.b_values for unit in stacks}) < 2 and missing <= min(len(mine), len(theirs))
 
 
-def _lattice(units: Sequence[Acquisition]) -> dict[Acquisition, set[int]] | None:
+def _lattice(units: Sequence[SeriesGroup]) -> dict[SeriesGroup, set[int]] | None:
     """Numbers of each part's slices on a lattice that all share, or None."""
     frames = [frame for one in _members(units) for frame in frames_of(one)]
     depths, numbers = slice_depths(frames), slice_numbers(frames)
@@ -609,7 +609,7 @@ def _lattice(units: Sequence[Acquisition]) -> dict[Acquisition, set[int]] | None
     return at
 
 
-def _slices(units: Sequence[Acquisition]) -> int:
+def _slices(units: Sequence[SeriesGroup]) -> int:
     return int(slice_numbers([frame for one in _members(units) for frame in frames_of(one)]).max()) + 1
 
 

@@ -10,7 +10,7 @@ from uteroseg.dicom.bvalues import merge
 from uteroseg.dicom.classify import SeriesKind
 from uteroseg.dicom.described import described_b_values
 from uteroseg.dicom.frames import frames_of
-from uteroseg.dicom.grouping import Acquisition
+from uteroseg.dicom.grouping import SeriesGroup
 from uteroseg.dicom.scan import Series
 from uteroseg.dicom.stack import is_directional, slice_numbers
 from uteroseg.dicom.volume import series_grid
@@ -21,7 +21,7 @@ _BEST_B = 1000.0
 """What the network sees."""
 
 
-def find_pairs(others: Sequence[Series], acquisitions: Sequence[Acquisition]) -> list[tuple[Series, Series]]:
+def find_pairs(others: Sequence[Series], acquisitions: Sequence[SeriesGroup]) -> list[tuple[Series, Series]]:
     """The pairs of an image of high b and an ADC map in one examination.
 
     None where an acquisition has several b-values. A measured image comes before a calculated one, one
@@ -32,7 +32,7 @@ def find_pairs(others: Sequence[Series], acquisitions: Sequence[Acquisition]) ->
     ----------
     others : sequence of Series
         Maps and calculated images among them.
-    acquisitions : sequence of Acquisition
+    acquisitions : sequence of SeriesGroup
         Of the DWI series.
 
     Returns
@@ -61,7 +61,7 @@ def high_b_of(b_values: Sequence[float]) -> float:
     return min(b_values, key=lambda b: (b < LEAST_B, abs(b - _BEST_B)))
 
 
-def _stacks(group: Acquisition) -> Sequence[Series]:
+def _stacks(group: SeriesGroup) -> Sequence[Series]:
     """The series of an acquisition; where whole stacks of one b-value were joined, each: they are repeats."""
     try:
         whole = frames_of(group.series[0])

@@ -261,14 +261,14 @@ def _uneven(row: Sequence[Sequence[Frame]], name: str, *, what: str) -> _Defect 
 
 
 def _double(cell: Sequence[Frame], name: str, *, what: str, fix: str = _FIX_DOUBLE) -> UserError:
-    seen: dict[object, Frame] = {}
+    first: dict[object, Frame] = {}
     pair = (cell[0], cell[-1])
     for frame in cell:
         key = (frame.direction, frame.repetition)
-        if key in seen:
-            pair = (seen[key], frame)
+        if key in first:
+            pair = (first[key], frame)
             break
-        seen[key] = frame
+        first[key] = frame
     return UserError(
         f"{what} holds {name} at {point(pair[0].position)} twice: {_image(pair[0])} and {_image(pair[1])}.",
         expected="one image for each b-value, position and direction.",

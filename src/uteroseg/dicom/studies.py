@@ -9,7 +9,7 @@ from pathlib import Path
 
 from uteroseg.dicom.classify import SILENT, Classification, SeriesKind
 from uteroseg.dicom.copies import without_copies
-from uteroseg.dicom.grouping import Acquisition, acquisitions, grid_of, joined_maps, one_echo, one_plane
+from uteroseg.dicom.grouping import SeriesGroup, acquisitions, grid_of, joined_maps, one_echo, one_plane
 from uteroseg.dicom.pairs import find_pairs
 from uteroseg.dicom.scan import Scan, Series, examinations, series_order
 from uteroseg.dicom.virtual import is_virtual
@@ -162,7 +162,7 @@ def _studies(members: Sequence[Series]) -> list[FoundStudy]:
     maps = _assign_maps(groups, [one for one in rest if one.kind is SeriesKind.ADC])
     chosen = [(group, maps.get(i), False) for i, group in enumerate(groups)]
     if pairs := find_pairs(rest, groups):
-        chosen = [(Acquisition((image,)), adc, True) for image, adc in pairs]
+        chosen = [(SeriesGroup((image,)), adc, True) for image, adc in pairs]
     used = {one for group, *_ in chosen for one in group.series}
     taken = {adc for _, adc, _ in chosen}
     spare = [one for one in rest if one.kind is SeriesKind.ADC and one not in taken]
@@ -175,7 +175,7 @@ def _studies(members: Sequence[Series]) -> list[FoundStudy]:
     return found
 
 
-def _assign_maps(groups: Sequence[Acquisition], maps: Iterable[Series]) -> dict[int, Series]:
+def _assign_maps(groups: Sequence[SeriesGroup], maps: Iterable[Series]) -> dict[int, Series]:
     """Give each acquisition the ADC map that follows it most closely."""
     assigned: dict[int, tuple[int, Series]] = {}
     for adc in maps:
@@ -192,14 +192,14 @@ def _assign_maps(groups: Sequence[Acquisition], maps: Iterable[Series]) -> dict[
     return {i: adc for i, (_, adc) in assigned.items()}
 
 
-def _distance(group: Acquisition, adc: Series) -> int:
+def _distance(group: SeriesGroup, adc: Series) -> int:
     """Series numbers between an acquisition and a map; a map numbered before it comes last."""
     steps = [(adc.number or 0) - (series.number or 0) for series in group.series]
     return min(step if step >= 0 else 100_000 - step for step in steps)
 
 
 def _found(
-    group: Acquisition, adc: Series | None, members: Sequence[Series], unused: Collection[Series]
+    group: SeriesGroup, adc: Series | None, members: Sequence[Series], unused: Collection[Series]
 ) -> FoundStudy:
     """Describe a study; ``unused`` are the maps of its examination that no study uses."""
     dwi = group.series
@@ -227,7 +227,7 @@ def _found(
     )
 
 
-def _use(series: Series, group: Acquisition, adc: Series | None) -> SeriesUse:
+def _use(series: Series, group: SeriesGroup, adc: Series | None) -> SeriesUse:
     if series in group.series:
         return SeriesUse(series, True, f"diffusion source: {series.reason}")
     if series is adc:
@@ -242,7 +242,7 @@ def _use(series: Series, group: Acquisition, adc: Series | None) -> SeriesUse:
     return SeriesUse(series, False, f"{series.kind.value}: {series.reason}")
 
 
-def _reason_unused(series: Series, group: Acquisition) -> str:
+def _reason_unused(series: Series, group: SeriesGroup) -> str:
     """What keeps a DWI series or an ADC map from being used in a study, for people."""
     what = "ADC map of" if series.kind is SeriesKind.ADC else "DWI with"
     grid = grid_of(series)

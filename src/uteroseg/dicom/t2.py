@@ -83,5 +83,5 @@ def _distance(t2: Geometry, dwi: Geometry, *, same_frame: bool) -> tuple[float, 
         )
     angle = float(np.degrees(np.arccos(min(1.0, abs(float(t2.normal @ dwi.normal))))))
     ratios = np.sort([t2.shape, t2.spacing]) / np.sort([dwi.shape, dwi.spacing])
-    unlike = float(np.abs(np.log(ratios)).sum())
-    return t2.plane != dwi.plane, not same_frame, round(1 - covered, 1), round(angle, -1), unlike
+    size_difference = float(np.abs(np.log(ratios)).sum())
+    return t2.plane != dwi.plane, not same_frame, round(1 - covered, 1), round(angle, -1), size_difference

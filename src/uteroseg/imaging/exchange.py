@@ -54,8 +54,8 @@ def to_nibabel(image: Array, geometry: Geometry) -> Any:
     """A NIfTI image, as it would be written, of an array of shape ([volumes,] slices, rows, columns)."""
     import nibabel as nib
 
-    made: Any = nib.Nifti1Image
-    return made(image.T, geometry.nifti_affine)
+    image_class: Any = nib.Nifti1Image
+    return image_class(image.T, geometry.nifti_affine)
 
 
 def of_nibabel(image: Any) -> tuple[Array, Geometry]:

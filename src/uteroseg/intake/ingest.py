@@ -218,7 +218,7 @@ class _Intake:
     write: bool
     shared: Mapping[Path, Sequence[str]]  # masks that are named for several patients
     unwritten: dict[CaseId, str] = field(default_factory=dict)  # content of a dry run's cases
-    seen: dict[str, tuple[str, str]] = field(default_factory=dict)  # in this run: content → patient, study
+    first_patient: dict[str, tuple[str, str]] = field(default_factory=dict)  # content → patient, study
     masked_by: dict[CaseId, tuple[str, float]] = field(default_factory=dict)  # in this run: study, mL
 
     def take(self, found: Incoming) -> Outcome:
@@ -405,7 +405,7 @@ class _Intake:
 
     def _refuse_anothers(self, found: Incoming, content: str) -> None:
         """Refuse images that came as another patient's before: they are of one of the two at most."""
-        patient, name = self.seen.setdefault(content, (found.patient, found.name))
+        patient, name = self.first_patient.setdefault(content, (found.patient, found.name))
         if patient != found.patient:
             raise UserError(
                 f"it has the same images as {name}, which is of another patient.",

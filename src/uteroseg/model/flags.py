@@ -14,8 +14,8 @@ from uteroseg.imaging.measure import PLAUSIBLE_TUMOUR_ADC, bounding_box, volume_
 from uteroseg.imaging.study import DERIVED, DwiStudy, Mask
 from uteroseg.imaging.view import View
 from uteroseg.model.prepare import PreparedStudy
-from uteroseg.model.seen import StudyStatistics, describe_study
 from uteroseg.model.spec import Distribution, ModelCard, ModelSpec
+from uteroseg.model.study_statistics import StudyStatistics, describe_study
 
 CERTAIN = 3.0
 """Severity of what is so or not, without a degree."""
@@ -163,9 +163,9 @@ def unlike_training(study: StudyStatistics, card: ModelCard) -> Iterator[Flag]:
     if card.training.b_values:
         yield _b_values(study.b_values, card.training.b_values)
     for number in _NUMBERS:
-        value, seen = getattr(study, number.name), card.training.seen.get(number.name)
-        if value is not None and seen is not None:
-            yield Flag(number.flag, _why(number, value, seen), _severity(number, value, seen))
+        value, trained = getattr(study, number.name), card.training.seen.get(number.name)
+        if value is not None and trained is not None:
+            yield Flag(number.flag, _why(number, value, trained), _severity(number, value, trained))
     if study.tumour_adc is not None and "tumour_adc" not in card.training.seen:
         low, high = PLAUSIBLE_TUMOUR_ADC
         yield Flag(
@@ -175,35 +175,35 @@ def unlike_training(study: StudyStatistics, card: ModelCard) -> Iterator[Flag]:
         )
 
 
-def _b_values(found: list[float], seen: list[float]) -> Flag:
-    lowest, highest = min(seen), max(seen)
+def _b_values(found: list[float], trained: list[float]) -> Flag:
+    lowest, highest = min(trained), max(trained)
     severity = max((found[0] - lowest) / LOW_B_APART, HIGH_B_SHARE * highest / max(found[-1], 1e-6))
-    listed, trained = (", ".join(f"{b:g}" for b in values) for values in (found, seen))
-    why = f"The study has the b-values {listed} s/mm²; the model was trained on {trained}."
+    listed, expected = (", ".join(f"{b:g}" for b in values) for values in (found, trained))
+    why = f"The study has the b-values {listed} s/mm²; the model was trained on {expected}."
     return Flag("other-b-values", why, severity)
 
 
-def _why(number: _Number, value: float, seen: Distribution) -> str:
-    low, high = (f"{edge:.3g}" for edge in (seen.quantiles[0], seen.quantiles[-1]))
+def _why(number: _Number, value: float, trained: Distribution) -> str:
+    low, high = (f"{edge:.3g}" for edge in (trained.quantiles[0], trained.quantiles[-1]))
     expected = low if low == high else f"{low} to {high}"
     unit = f" {number.unit}" if number.unit else ""
-    return f"{number.words} is {value:.3g}{unit}; it was {expected} in {seen.studies} training studies."
+    return f"{number.words} is {value:.3g}{unit}; it was {expected} in {trained.studies} training studies."
 
 
-def _severity(number: _Number, value: float, seen: Distribution) -> float:
+def _severity(number: _Number, value: float, trained: Distribution) -> float:
     """Distance from the median over the distance of training's extreme on that side.
 
     The range of n studies is not all there is: it is widened by 4 / √n, which brings the expected extremes
     of 10 and of 1000 normally distributed numbers to 3.5 standard deviations.
     """
-    low, middle, high = (seen.quantiles[i] for i in (0, 3, 6))
+    low, middle, high = (trained.quantiles[i] for i in (0, 3, 6))
     far, tolerance = value - middle, number.tolerance
     reach = high - middle if far > 0 else middle - low
     if number.ratio:
         value, low, middle, high = (max(x, 1e-6) for x in (value, low, middle, high))
         far, tolerance = math.log(value / middle), math.log(number.tolerance)
         reach = math.log(high / middle if far > 0 else middle / low)
-    return abs(far) / max(reach * (1 + 4 / math.sqrt(max(seen.studies, 1))), tolerance)
+    return abs(far) / max(reach * (1 + 4 / math.sqrt(max(trained.studies, 1))), tolerance)
 
 
 @dataclass(frozen=True)

@@ -102,7 +102,7 @@ class Distribution(_Value):
     studies : int
         How many had it.
     quantiles : tuple of float
-        At `uteroseg.model.seen.QUANTILES`.
+        At `uteroseg.model.study_statistics.QUANTILES`.
     """
 
     studies: int
@@ -146,7 +146,7 @@ class TrainingRecord(_Value):
     b_values: list[float]
     slice_spacing_mm: list[float]
     seen: dict[str, Distribution] = {}
-    """Distributions of `uteroseg.model.seen.StudyStatistics` over the training studies."""
+    """Distributions of `uteroseg.model.study_statistics.StudyStatistics` over the training studies."""
     source_model: str | None = None
     software: dict[str, str]
     expected_dsc: Calibration | None = None

@@ -43,7 +43,7 @@ _LEAST_DENSITY = 0.25  # voxels that less tissue was moved to show nothing
 
 
 @dataclass(frozen=True)
-class Motion:
+class PixelMotion:
     """A shift (pixels) and rotation (radians) in plane."""
 
     rows: float
@@ -58,7 +58,7 @@ class Drawn:
     distortion: float
     fat_residue: float
     ghost: float
-    motions: tuple[Motion, ...]
+    motions: tuple[PixelMotion, ...]
 
 
 def draw_artefacts(rng: np.random.Generator, acquisition: Acquisition) -> Drawn:
@@ -66,12 +66,12 @@ def draw_artefacts(rng: np.random.Generator, acquisition: Acquisition) -> Drawn:
     limits = acquisition.artefacts
     distortion, fat, ghost = rng.uniform([0.4, 0.1, 0.1], 1)
     step = np.array([limits.motion_mm / acquisition.spacing_mm] * 2 + [np.radians(limits.motion_deg)])
-    motions = [Motion(*(step * rng.normal(size=3))) for _ in acquisition.b_values[1:]]
+    motions = [PixelMotion(*(step * rng.normal(size=3))) for _ in acquisition.b_values[1:]]
     return Drawn(
         limits.distortion * distortion,
         limits.fat_residue * fat,
         limits.ghost * ghost,
-        (Motion(0, 0, 0), *motions),
+        (PixelMotion(0, 0, 0), *motions),
     )
 
 
@@ -252,16 +252,16 @@ def with_ghost(images: Array, level: float) -> Array:
     return np.asarray(images + np.float32(level) * np.roll(images, images.shape[-1] // 2, axis=-1))
 
 
-def moved(images: Array, motions: Sequence[Motion]) -> Array:
+def moved(images: Array, motions: Sequence[PixelMotion]) -> Array:
     """Every image where the patient lies in it; interpolation softens it, as averaging moving images does."""
     result = np.array(images)
     for image, motion in zip(result, motions, strict=True):
-        if motion != Motion(0, 0, 0):
+        if motion != PixelMotion(0, 0, 0):
             image[:] = _displaced(image, motion)
     return result
 
 
-def _displaced(image: Array, motion: Motion) -> Array:
+def _displaced(image: Array, motion: PixelMotion) -> Array:
     """A stack after a motion: linear interpolation, the same for every slice; the border goes on outside."""
     rows, columns = image.shape[-2:]
     y, x = np.ogrid[:rows, :columns]

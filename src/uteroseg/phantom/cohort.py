@@ -110,13 +110,13 @@ def simulate_cohort(
     wanted = [index for index in known if known[index] is None or _lacks_dicom(settings, dicom, index)]
     added, cut = 0, []
     items = [Item(f"patient {index}", partial(_make, index, settings, dicom)) for index in wanted]
-    for done, made in enumerate(in_order(items, workers=workers), start=1):
-        if isinstance(made, Failure):
-            raise made.error
-        if known[made.index] is None:
-            case = dataset.add(_new_case(made, settings))
+    for done, simulated in enumerate(in_order(items, workers=workers), start=1):
+        if isinstance(simulated, Failure):
+            raise simulated.error
+        if known[simulated.index] is None:
+            case = dataset.add(_new_case(simulated, settings))
             added += 1
-            if made.share_in_slab < CUT:
+            if simulated.share_in_slab < CUT:
                 cut.append(str(case))
         on_case(cases - len(wanted) + done)
     _add_readers(dataset, settings, known)
@@ -130,7 +130,7 @@ def simulate_cohort(
 
 
 @dataclass(frozen=True, eq=False)
-class _Made:
+class _SimulatedPatient:
     """A patient as a worker returns it."""
 
     index: int
@@ -139,7 +139,7 @@ class _Made:
     share_in_slab: float
 
 
-def _make(index: int, settings: Settings, dicom: Path | None) -> _Made:
+def _make(index: int, settings: Settings, dicom: Path | None) -> _SimulatedPatient:
     """Simulate one patient and write the DICOM files if they are not there."""
     patient = simulate_patient(
         settings.cohort,
@@ -165,7 +165,7 @@ def _make(index: int, settings: Settings, dicom: Path | None) -> _Made:
             t2_annotation=settings.t2_annotation or "rtstruct",
         )
     share = patient.person.share_within(patient.mask.geometry)
-    return _Made(index, patient, _second(patient.mask, index, settings), share)
+    return _SimulatedPatient(index, patient, _second(patient.mask, index, settings), share)
 
 
 def _t2_of(patient: VirtualPatient, index: int, settings: Settings) -> T2Image:
@@ -179,8 +179,8 @@ def _t2_of(patient: VirtualPatient, index: int, settings: Settings) -> T2Image:
     )
 
 
-def _new_case(made: _Made, settings: Settings) -> NewCase:
-    person, key = made.patient.person, settings.study_key(made.index)
+def _new_case(simulated: _SimulatedPatient, settings: Settings) -> NewCase:
+    person, key = simulated.patient.person, settings.study_key(simulated.index)
     plan = person.plan
     participant = Participant(
         participant_id="",
@@ -188,7 +188,7 @@ def _new_case(made: _Made, settings: Settings) -> NewCase:
         site=plan.site if plan else MISSING,
         histology=plan.histology if plan else "none",
         source="virtual",
-        source_key=settings.person_key(made.index),
+        source_key=settings.person_key(simulated.index),
         others={
             "age": str(person.age),
             "volume_ml": f"{plan.volume_ml if plan else 0:.2f}",
@@ -196,9 +196,9 @@ def _new_case(made: _Made, settings: Settings) -> NewCase:
             "scanner": settings.acquisition.name,
         },
     )
-    annotation = {**_SIDECAR, "share_of_tumour_in_slab": round(made.share_in_slab, 3)}
-    readers = {READER: made.second} if made.second is not None else {}
-    new = NewCase(made.patient.study, participant, key, made.patient.mask, annotation, readers)
+    annotation = {**_SIDECAR, "share_of_tumour_in_slab": round(simulated.share_in_slab, 3)}
+    readers = {READER: simulated.second} if simulated.second is not None else {}
+    new = NewCase(simulated.patient.study, participant, key, simulated.patient.mask, annotation, readers)
     return replace(new, annotation={**annotation, **_reader_fields(settings)}) if readers else new
 
 

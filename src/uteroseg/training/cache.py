@@ -27,8 +27,8 @@ from uteroseg.model.prepare import (
     network_target,
     require_fitting_grid,
 )
-from uteroseg.model.seen import StudyStatistics, describe_study
 from uteroseg.model.spec import ModelSpec
+from uteroseg.model.study_statistics import StudyStatistics, describe_study
 
 PREPARE_VERSION = 1
 """Raised by hand when what is prepared changes, so that older files are not found any more."""

@@ -14,8 +14,8 @@ from uteroseg.dataset.layout import CaseId
 from uteroseg.dataset.store import Dataset
 from uteroseg.errors import UserError
 from uteroseg.imaging.geometry import Plane
-from uteroseg.model.seen import StudyStatistics
 from uteroseg.model.spec import ModelSpec
+from uteroseg.model.study_statistics import StudyStatistics
 from uteroseg.training.cache import PreparedCase, prepare_case
 
 FOREGROUND_SHARE = 0.5

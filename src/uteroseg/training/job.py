@@ -19,9 +19,9 @@ from uteroseg.dataset.store import Dataset
 from uteroseg.errors import UserError
 from uteroseg.model.folder import read_card
 from uteroseg.model.recipe import Recipe
-from uteroseg.model.seen import summarise_seen
 from uteroseg.model.spec import ModelCard, ModelSpec, TrainingRecord
 from uteroseg.model.strategy import Strategy
+from uteroseg.model.study_statistics import summarise_studies
 from uteroseg.network.layers import expand_groups
 from uteroseg.network.save import save_model
 from uteroseg.training.data import TrainingData, load_training_data
@@ -206,7 +206,7 @@ class Job:
             interpolation=interpolation,
             b_values=sorted({b for study in data.statistics for b in study.b_values}),
             slice_spacing_mm=sorted({round(study.slice_mm, 2) for study in data.statistics}),
-            seen=summarise_seen(data.statistics),
+            seen=summarise_studies(data.statistics),
             source_model=source.id if source else None,
             expected_dsc=validation.calibrate(self.network) if validation else None,
             software={"uteroseg": __version__, **{name: version(name) for name in _SOFTWARE}},

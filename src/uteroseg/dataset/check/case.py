@@ -16,7 +16,7 @@ from uteroseg.imaging.measure import MM3_PER_ML
 
 
 @dataclass(frozen=True)
-class Job:
+class CaseToCheck:
     """A case to check.
 
     Parameters
@@ -58,20 +58,20 @@ class CheckedCase:
     picture: bytes | None = None
 
 
-def check_case(job: Job) -> CheckedCase:
+def check_case(to_check: CaseToCheck) -> CheckedCase:
     """Check a case's images and masks."""
-    images = check_images(job.root, job.case)
-    findings = [*images.findings, *check_masks(job.root, job.case, images, tumour=job.tumour)]
+    images = check_images(to_check.root, to_check.case)
+    findings = [*images.findings, *check_masks(to_check.root, to_check.case, images, tumour=to_check.tumour)]
     measures = {"snr": images.snr, "ghost": images.ghost}
-    mask = usable_mask(job.root, job.case, images)
+    mask = usable_mask(to_check.root, to_check.case, images)
     if mask is not None and images.geometry is not None:
         measures["mask_ml"] = np.count_nonzero(mask) * images.geometry.voxel_volume_mm3 / MM3_PER_ML
         if images.adc is not None and mask.any():
             measures["mask_adc"] = float(np.median(images.adc[mask]))
     picture = None
-    if job.picture:
+    if to_check.picture:
         from uteroseg.dataset.check.sheet import strip
 
-        picture = strip(str(job.case), images, mask, sorted({f.check for f in findings}))
+        picture = strip(str(to_check.case), images, mask, sorted({f.check for f in findings}))
     known = {name: round(float(value), 4) for name, value in measures.items() if value is not None}
-    return CheckedCase(job.case, tuple(findings), known, images.key, picture)
+    return CheckedCase(to_check.case, tuple(findings), known, images.key, picture)

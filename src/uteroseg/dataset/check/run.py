@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from uteroseg.dataset.check.case import CheckedCase, Job, check_case
+from uteroseg.dataset.check.case import CaseToCheck, CheckedCase, check_case
 from uteroseg.dataset.check.cohort import check_duplicates, check_tables, open_to_check
 from uteroseg.dataset.check.finding import Finding, Severity
 from uteroseg.files import require_new
@@ -85,7 +85,8 @@ def check_dataset(
     cases = dataset.cases()
     findings += check_tables(dataset, cases)
     jobs = [
-        Job(root, case, _tumour(dataset.participant(case).histology), pictures is not None) for case in cases
+        CaseToCheck(root, case, _tumour(dataset.participant(case).histology), pictures is not None)
+        for case in cases
     ]
     items = [Item(str(job.case), partial(check_case, job)) for job in jobs]
     checked: list[CheckedCase] = []

@@ -94,7 +94,7 @@ def describe_study(prepared: PreparedStudy, mask: Mask | None = None) -> StudySt
     )
 
 
-def summarise_seen(studies: Sequence[StudyStatistics]) -> dict[str, Distribution]:
+def summarise_studies(studies: Sequence[StudyStatistics]) -> dict[str, Distribution]:
     """The distribution of every number of `StudyStatistics` over studies; b-values over all images."""
     values: dict[str, list[float]] = {}
     for study in studies:

@@ -7,7 +7,7 @@ import pytest
 from tests import tiny
 from uteroseg.imaging.study import Mask
 from uteroseg.model.prepare import PreparedStudy
-from uteroseg.model.seen import MAX_SNR, StudyStatistics, describe_study, summarise_seen
+from uteroseg.model.study_statistics import MAX_SNR, StudyStatistics, describe_study, summarise_studies
 
 
 def described(seed=1, noise=0.0, **options):
@@ -54,7 +54,7 @@ def test_without_a_tumour_nothing_is_said_of_one():
 def test_distributions_are_those_of_all_studies():
     one = StudyStatistics("axial", [0.0, 1000.0], 2.0, 4.0, 20.0, 0.2, 0.1, 1.5, 3.0, 0.9, 2.0)
     studies = [replace(one, snr=float(snr), tumour_adc=None) for snr in range(100)] + [one]
-    seen = summarise_seen(studies)
+    seen = summarise_studies(studies)
     assert "plane" not in seen
     assert seen["snr"].studies == 101
     assert seen["snr"].quantiles[::3] == (0.0, 49.0, 99.0)
