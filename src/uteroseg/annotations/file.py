@@ -22,6 +22,7 @@ from uteroseg.annotations.rtstruct import draw_roi, rois
 from uteroseg.annotations.segmentation import draw_segment, segments
 from uteroseg.dicom.classify import LABEL_MAP_SEGMENTATION
 from uteroseg.errors import UserError
+from uteroseg.imaging.formats import METAIMAGE, NIFTI, NRRD
 from uteroseg.imaging.geometry import Array, Geometry
 from uteroseg.imaging.labels import label_values
 from uteroseg.imaging.metaimage import read_metaimage
@@ -29,7 +30,6 @@ from uteroseg.imaging.nifti import Form, read_image
 from uteroseg.imaging.nrrd import Segment, read_nrrd
 from uteroseg.imaging.study import Mask
 
-NIFTI, NRRD, METAIMAGE = (".nii", ".nii.gz"), (".nrrd", ".nhdr"), (".mha", ".mhd")
 _KINDS = {
     SegmentationStorage: (segments, draw_segment),
     LABEL_MAP_SEGMENTATION: (segments, draw_segment),

@@ -17,7 +17,7 @@ from uteroseg.dicom.scan import Series
 from uteroseg.dicom.studies import FoundStudy
 from uteroseg.dicom.volume import load_volume, series_grid
 from uteroseg.errors import UserError
-from uteroseg.imaging.geometry import Array, Geometry
+from uteroseg.imaging.geometry import Array, Geometry, corners_of
 from uteroseg.imaging.measure import volume_ml
 from uteroseg.imaging.nifti import Form
 from uteroseg.imaging.resample import resample_mask, transformed, volume_outside_ml
@@ -187,10 +187,7 @@ def _same_voxels(one: Geometry, other: Geometry, tolerance_mm: float = 0.1) -> b
     """Whether two grids have the same voxels, in whatever order."""
     if sorted(one.shape) != sorted(other.shape):
         return False
-    corners = [
-        grid.to_patient(np.array(np.meshgrid(*[(0, n - 1) for n in grid.shape])).reshape(3, -1).T)
-        for grid in (one, other)
-    ]
+    corners = [grid.to_patient(corners_of(grid.shape)) for grid in (one, other)]
     apart = np.linalg.norm(corners[0][:, None] - corners[1][None], axis=2)
     return bool(apart.min(axis=1).max() <= tolerance_mm)
 

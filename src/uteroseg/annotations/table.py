@@ -12,10 +12,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from uteroseg.annotations.clinical import columns_to_keep
-from uteroseg.annotations.file import METAIMAGE, NIFTI, AnnotationFile, open_annotation
+from uteroseg.annotations.file import AnnotationFile, open_annotation
 from uteroseg.annotations.regions import Choice
 from uteroseg.dicom.studies import FoundStudy
 from uteroseg.errors import UserError
+from uteroseg.imaging.formats import METAIMAGE, NIFTI
 from uteroseg.imaging.nifti import Form
 
 _NONE = "none"

@@ -16,11 +16,11 @@ from uteroseg.dataset.versions import version_fields
 from uteroseg.errors import UserError
 from uteroseg.files import read_json, write_json, write_text
 from uteroseg.imaging.diffusion import residual
+from uteroseg.imaging.formats import companion
 from uteroseg.imaging.geometry import Array, Geometry
 from uteroseg.imaging.nifti import Form, read_image, write_image, write_mask
 from uteroseg.imaging.study import ADC_LEFT_OUT, DwiStudy, Mask, Volume
 
-IMAGE_ENDING = re.compile(r"\.(nii\.gz|nii|mha|mhd|nrrd)$", re.IGNORECASE)
 BVAL_ENDINGS = ("bval", "BVAL", "bvals", "BVALS")
 IMPOSSIBLE_B = 10_000.0
 """s/mm²; from there on a number is no b-value of a patient's."""
@@ -45,10 +45,10 @@ def write_study(dwi: Path, study: DwiStudy, *, scanner_adc: Path, sidecar: Mappi
     if study.scanner_adc is not None:
         write_image(scanner_adc, study.scanner_adc, study.geometry)
     zeros = " ".join("0" for _ in study.b_values) + "\n"
-    write_text(_companion(dwi, "bval"), " ".join(f"{b:g}" for b in study.b_values) + "\n")
-    write_text(_companion(dwi, "bvec"), zeros * 3)
+    write_text(companion(dwi, "bval"), " ".join(f"{b:g}" for b in study.b_values) + "\n")
+    write_text(companion(dwi, "bvec"), zeros * 3)
     fitted = {"adc_b_min": study.adc_b_min} if study.adc_b_min else {}
-    write_json(_companion(dwi, "json"), {**study.acquisition, **fitted, **sidecar})
+    write_json(companion(dwi, "json"), {**study.acquisition, **fitted, **sidecar})
     write_image(dwi, study.signal, study.geometry)
 
 
@@ -61,7 +61,7 @@ def write_adc_files(adc: Path, residual_map: Path, study: DwiStudy) -> None:
     write_image(residual_map, left_over, study.geometry)
     how = {"SkullStripped": False, "b_values": [b for b in study.b_values if b >= study.adc_b_min]}
     write_json(
-        _companion(adc, "json"),
+        companion(adc, "json"),
         {
             "Description": "Apparent diffusion coefficient: unweighted least squares on the logarithm of the "
             "signal",
@@ -70,7 +70,7 @@ def write_adc_files(adc: Path, residual_map: Path, study: DwiStudy) -> None:
         },
     )
     write_json(
-        _companion(residual_map, "json"),
+        companion(residual_map, "json"),
         {"Description": "Root mean square of what the fit leaves of the signal's logarithm", **how},
     )
 
@@ -81,14 +81,14 @@ def write_mask_files(
     """Write a mask and, beside it, how it came about and which version it is."""
     path.parent.mkdir(parents=True, exist_ok=True)
     write_mask(path, mask)
-    write_json(_companion(path, "json"), {**sidecar, **version_fields(mask, parent)})
+    write_json(companion(path, "json"), {**sidecar, **version_fields(mask, parent)})
 
 
 def write_volume(path: Path, volume: Volume) -> None:
     """Write an image on its own grid and, beside it, its scanner fields."""
     path.parent.mkdir(parents=True, exist_ok=True)
     write_image(path, volume.image, volume.geometry)
-    write_json(_companion(path, "json"), volume.acquisition)
+    write_json(companion(path, "json"), volume.acquisition)
 
 
 def write_readers_masks(
@@ -125,7 +125,7 @@ def read_study(dwi: Path, *, scanner_adc: Path | None = None, form: Form | None 
     UserError
         If a file is missing, broken or does not fit the others.
     """
-    bval, sidecar = bval_of(dwi), _companion(dwi, "json")
+    bval, sidecar = bval_of(dwi), companion(dwi, "json")
     signal, geometry = read_image(dwi, form=form)
     signal = signal[None] if signal.ndim == 3 else signal
     b_values = read_b_values(bval)
@@ -181,7 +181,7 @@ def _number(value: object, sidecar: Path) -> float:
 
 def bval_of(image: Path) -> Path:
     """The ``.bval`` file beside an image, however its ending is spelled."""
-    spelled = [_companion(image, ending) for ending in BVAL_ENDINGS]
+    spelled = [companion(image, ending) for ending in BVAL_ENDINGS]
     return next((path for path in spelled if path.is_file()), spelled[0])
 
 
@@ -219,12 +219,3 @@ def _text(content: bytes) -> str:
     if b"\0" in content[:2]:
         return content.decode("utf-16-be" if content[:1] == b"\0" else "utf-16-le", "replace")
     return content.decode("utf-8-sig", "replace")
-
-
-def _companion(image: Path, ending: str) -> Path:
-    return image.with_name(f"{without_ending(image.name)}.{ending}")
-
-
-def without_ending(name: str) -> str:
-    """An image file's name without its ending (``.nii.gz``)."""
-    return IMAGE_ENDING.sub("", name)

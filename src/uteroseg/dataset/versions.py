@@ -13,6 +13,7 @@ import numpy as np
 
 from uteroseg.errors import UserError
 from uteroseg.files import read_json, staged_folder
+from uteroseg.imaging.formats import companion
 from uteroseg.imaging.nifti import read_mask
 from uteroseg.imaging.study import Mask
 
@@ -40,7 +41,7 @@ def keep_version(image: Path, history: Path) -> str:
     str
         Its version, the parent of what follows.
     """
-    sidecar = image.with_name(f"{image.name.removesuffix('.nii.gz')}.json")
+    sidecar = companion(image, "json")
     stated = _fields(sidecar)
     version = _version_in(image, stated)
     if version != stated.get("version"):

@@ -19,7 +19,7 @@ from uteroseg.dicom.pixels import rescaled
 from uteroseg.dicom.read_options import ReadOptions as ReadOptions
 from uteroseg.dicom.scan import Series
 from uteroseg.dicom.source_images import SourceImages
-from uteroseg.dicom.stack import Stack, arrange, is_directional
+from uteroseg.dicom.stack import Stack, arrange, is_directional, spare_directions
 from uteroseg.errors import UserError
 from uteroseg.imaging.derived import study_of_map
 from uteroseg.imaging.geometry import Array
@@ -128,16 +128,16 @@ def source_images(dwi: Sequence[Series], options: ReadOptions | None = None) -> 
 
 
 def _without_spare_directions(by_series: Sequence[Sequence[Frame]]) -> list[Frame]:
-    """The images of all series; of series of directions, only the b-values that no other series has."""
+    """The images of all series, series of directions last and without what `spare_directions` names."""
+    by_series = sorted(by_series, key=is_directional)
     b_of = merge([f.b_value.value for frames in by_series for f in frames if f.b_value])
-    directional = [is_directional(frames) for frames in by_series]
-    whole = [f for frames, spare in zip(by_series, directional, strict=True) if not spare for f in frames]
-    traces = {b_of[frame.b_value.value] for frame in whole if frame.b_value}
-    return whole + [
+    b_values = [{b_of[f.b_value.value] for f in frames if f.b_value} for frames in by_series]
+    spare = spare_directions(list(zip(b_values, map(is_directional, by_series), strict=True)))
+    return [
         frame
-        for frames, spare in zip(by_series, directional, strict=True)
+        for frames, left_out in zip(by_series, spare, strict=True)
         for frame in frames
-        if spare and not (frame.b_value and b_of[frame.b_value.value] in traces)
+        if not (frame.b_value and b_of[frame.b_value.value] in left_out)
     ]
 
 

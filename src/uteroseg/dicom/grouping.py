@@ -33,6 +33,7 @@ from uteroseg.dicom.stack import (
     same_plane,
     slice_depths,
     slice_numbers,
+    spare_directions,
 )
 from uteroseg.errors import UserError
 from uteroseg.imaging.geometry import Array
@@ -312,14 +313,20 @@ def _named(dwi: Sequence[Series]) -> list[SeriesGroup]:
                 break
         else:
             groups.append([series])
-    return [SeriesGroup(tuple(_without_spare_directions(group))) for group in groups]
+    return [SeriesGroup(tuple(_without_spare_series(group))) for group in groups]
 
 
-def _without_spare_directions(group: Sequence[Series]) -> list[Series]:
+def _without_spare_series(group: Sequence[Series]) -> list[Series]:
     """Leave out a series of directions whose every b-value is there as trace image."""
-    grids = [(one, grid_of(one)) for one in group]
-    traces = {b for _, grid in grids if grid and not grid.directional for b in grid.b_values}
-    return [one for one, grid in grids if not (grid and grid.directional and grid.b_values <= traces)]
+    known = [
+        (grid.b_values, grid.directional) if (grid := grid_of(one)) else (frozenset(), False) for one in group
+    ]
+    spare = spare_directions(known)
+    return [
+        one
+        for one, (b_values, directional), left_out in zip(group, known, spare, strict=True)
+        if not (directional and b_values == left_out)
+    ]
 
 
 def _alike(groups: Sequence[SeriesGroup]) -> list[list[SeriesGroup]]:

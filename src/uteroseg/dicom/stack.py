@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -155,6 +155,20 @@ def is_directional(frames: Sequence[Frame]) -> bool:
     """Whether there are images of single directions and no trace image above b 0."""
     weighted = [frame for frame in frames if frame.b_value and frame.b_value.value > TOLERANCE]
     return any(frame.direction for frame in weighted) and not any(frame.isotropic for frame in weighted)
+
+
+def spare_directions(series: Sequence[tuple[Set[float], bool]]) -> list[Set[float]]:
+    """The b-values of which a series' images of single directions are not needed, for each series.
+
+    Another series has the trace images of these b-values.
+
+    Parameters
+    ----------
+    series : sequence of (set of float, bool)
+        The b-values of each series, and whether it `is_directional`.
+    """
+    traces = {b for b_values, directional in series if not directional for b in b_values}
+    return [b_values & traces if directional else frozenset() for b_values, directional in series]
 
 
 def _slice_positions(frames: Sequence[Frame]) -> Array:

@@ -19,6 +19,8 @@ from uteroseg.imaging.study import Mask
 
 CaseMeasures = dict[str, Any]
 Rank = Literal["worst", "median", "best"]
+RANKS: tuple[Rank, ...] = ("worst", "median", "best")
+"""The cases that are shown of many, by their DSC."""
 Ranked = TypeVar("Ranked", bound=Mapping[str, Any])
 
 
@@ -102,7 +104,7 @@ def measure_cases(
 def worst_median_best(rows: Sequence[Ranked]) -> dict[Rank, Ranked]:
     """The cases with the lowest, the median and the highest DSC, for pictures; at least one row."""
     ranked = sorted(rows, key=lambda row: (row["dsc"], row["case"]))
-    return {"worst": ranked[0], "median": ranked[(len(ranked) - 1) // 2], "best": ranked[-1]}
+    return dict(zip(RANKS, (ranked[0], ranked[(len(ranked) - 1) // 2], ranked[-1]), strict=True))
 
 
 def write_rows(path: Path, rows: Iterable[Mapping[str, Any]]) -> None:

@@ -25,7 +25,12 @@ def volume_tertiles_ml(volumes: Iterable[float]) -> tuple[float, float] | None:
     tumours = [volume for volume in volumes if volume > 0]
     if len(tumours) < 3:
         return None
-    lower, upper = np.quantile(tumours, [1 / 3, 2 / 3])
+    return tertiles(tumours)
+
+
+def tertiles(values: Sequence[float]) -> tuple[float, float]:
+    """The two numbers that divide values into thirds."""
+    lower, upper = np.quantile(values, [1 / 3, 2 / 3])
     return float(lower), float(upper)
 
 

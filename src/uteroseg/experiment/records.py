@@ -7,12 +7,13 @@ import io
 import math
 from collections.abc import Iterable, Mapping
 from pathlib import Path, PurePosixPath
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import pandas as pd
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from uteroseg.errors import UserError
+from uteroseg.evaluation.measurements import Rank
 from uteroseg.files import write_text
 
 RUN_FILE = "run.json"
@@ -90,7 +91,7 @@ class RunRecord(BaseModel):
     seconds: dict[str, float]
     versions: dict[str, str]
     machine: str
-    overlays: dict[Literal["worst", "median", "best"], Overlay]
+    overlays: dict[Rank, Overlay]
     steps: int = Field(default=0, ge=0)
     settings: dict[str, Any] = {}
     target_patients: int = Field(default=0, ge=0)

@@ -144,7 +144,7 @@ class Geometry:
         """Say how two grids differ, or None where every voxel centre agrees within the tolerance."""
         if self.shape != other.shape:
             return f"{_sizes(self.shape)} against {_sizes(other.shape)} slices × rows × columns"
-        corners = np.array(np.meshgrid(*[(0, n - 1) for n in self.shape])).reshape(3, -1).T
+        corners = corners_of(self.shape)
         distance = np.linalg.norm(self.to_patient(corners) - other.to_patient(corners), axis=1).max()
         if distance > tolerance_mm:
             return f"the same number of voxels, but corners up to {distance:.1f} mm apart"
@@ -156,6 +156,11 @@ class Geometry:
             raise UserError(
                 f"{what}: the grids differ ({difference}).", expected="one grid for both.", fix=fix
             )
+
+
+def corners_of(shape: Sequence[int], *, beyond: float = 0) -> Array:
+    """Indices of a grid's corner voxels, shape (8, 3); with ``beyond`` 0.5 of the corners of its outline."""
+    return np.array(np.meshgrid(*[(-beyond, n - 1 + beyond) for n in shape])).reshape(3, -1).T
 
 
 def _sizes(shape: tuple[int, ...]) -> str:

@@ -18,7 +18,7 @@ import nibabel as nib
 import numpy as np
 
 from uteroseg.errors import UserError
-from uteroseg.imaging.geometry import Array, Geometry
+from uteroseg.imaging.geometry import Array, Geometry, corners_of
 from uteroseg.imaging.labels import label_values
 from uteroseg.imaging.study import Mask
 
@@ -250,7 +250,7 @@ def _matrix(header: Any, form: Form) -> Array:
 def _apart(header: Any) -> tuple[float, float, dict[Form, Array]]:
     """The distance of the two places, mm and voxels, and both places of the corner that is furthest."""
     qform, sform = _matrix(header, "qform"), _matrix(header, "sform")
-    corners = np.stack(np.meshgrid(*[(0, n - 1) for n in _shape(header)[:3]], [1]), axis=-1).reshape(-1, 4)
+    corners = np.insert(corners_of(_shape(header)[:3]), 3, 1, axis=1)
     places = corners @ qform.T, corners @ sform.T
     mm = np.linalg.norm(places[0] - places[1], axis=1)
     voxels = np.linalg.norm((places[0] - places[1]) @ np.linalg.inv(sform).T, axis=1)

@@ -9,7 +9,7 @@ import numpy as np
 from scipy import ndimage
 
 from uteroseg.errors import UserError
-from uteroseg.imaging.geometry import Array, Geometry
+from uteroseg.imaging.geometry import Array, Geometry, corners_of
 from uteroseg.imaging.measure import MM3_PER_ML, bounding_box
 from uteroseg.imaging.study import Mask
 
@@ -126,8 +126,7 @@ def _volume_inside_ml(mask: Mask, target: Geometry) -> float:
 def _is_same_lattice(source: Geometry, target: Geometry) -> bool:
     """Whether the target's voxels are voxels of the source, turned, flipped or cut out."""
     steps = np.linalg.inv(source.affine) @ target.affine
-    corners = np.array(np.meshgrid(*[(0, n - 1) for n in target.shape])).reshape(3, -1).T
-    index = source.to_index(target.to_patient(corners))
+    index = source.to_index(target.to_patient(corners_of(target.shape)))
     whole = np.rint(steps[:3, :3])
     turned = np.array_equal(np.abs(whole).sum(axis=0), (1, 1, 1)) and abs(np.linalg.det(whole)) > 0.5
     return bool(turned and np.abs(index - np.rint(index)).max() < _SAME_CENTRE)
@@ -170,8 +169,7 @@ def _smoothed(mask: Mask, target: Geometry) -> Array:
 
 def _box_around(source: Geometry, target: Geometry) -> tuple[slice, slice, slice]:
     """The part of the target that the source reaches."""
-    ends = [(-0.5, n - 0.5) for n in source.shape]
-    corners = target.to_index(source.to_patient(np.array(np.meshgrid(*ends)).reshape(3, -1).T))
+    corners = target.to_index(source.to_patient(corners_of(source.shape, beyond=0.5)))
     low = np.floor(corners.min(axis=0)).astype(int).clip(0, target.shape)
     high = (np.ceil(corners.max(axis=0)).astype(int) + 1).clip(0, target.shape)
     first, second, third = (slice(int(a), int(b)) for a, b in zip(low, high, strict=True))

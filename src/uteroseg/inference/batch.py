@@ -12,8 +12,8 @@ from typing import Any
 
 from uteroseg import RESEARCH_USE, __version__
 from uteroseg.dicom.archive import unpacked
-from uteroseg.errors import UserError, reason
 from uteroseg.dicom.read_options import ReadOptions
+from uteroseg.errors import UserError, reason
 from uteroseg.files import read_json, require_new, staged_folder, write_json, write_text
 from uteroseg.inference.inputs import StudyInput, find_inputs
 from uteroseg.model.ensemble import Engine, open_model

@@ -19,20 +19,19 @@ from uteroseg.dataset.study_files import (
     ADC_ELSEWHERE,
     ADC_UNREADABLE,
     BVAL_ENDINGS,
-    IMAGE_ENDING,
     bval_of,
     read_b_values,
     read_study,
-    without_ending,
 )
 from uteroseg.errors import UserError, printable
 from uteroseg.files import files_below, read_json
 from uteroseg.imaging.derived import adc_factor, marks_of, study_of_map
+from uteroseg.imaging.formats import NIFTI, companion, image_stem, read_any
 from uteroseg.imaging.geometry import Array, Geometry
-from uteroseg.imaging.nifti import Form, read_image
+from uteroseg.imaging.nifti import Form
 from uteroseg.imaging.study import ADC_EMPTY, ADC_LEFT_OUT, DERIVED, DwiStudy
 
-_IMAGE = re.compile(f"(.+?){IMAGE_ENDING.pattern}", re.IGNORECASE)
+_IMAGE = re.compile(r"(.+?)\.(nii\.gz|nii|mha|mhd|nrrd)$", re.IGNORECASE)
 _BVAL = re.compile(rf"(.+)\.({'|'.join(BVAL_ENDINGS)})", re.IGNORECASE)
 _PART = re.compile(r"(?:(.+)_)?(adc|hbv|dwi|t2w)", re.IGNORECASE)
 _HIGH = ("hbv", "dwi")
@@ -85,7 +84,7 @@ class ImageStudy:
     def paths(self) -> tuple[Path, ...]:
         """What a person may mean by it: its files with and without ending, and what they have in common."""
         files = (*self.images, *(self.maps if self.is_pair else ()))
-        stems = [file.with_name(_stem(file)) for file in files]
+        stems = [file.with_name(image_stem(file.name)) for file in files]
         common = [stem.with_name(_prefix(stem.name) or stem.name) for stem in stems if self.is_pair]
         return (*files, *stems, *common)
 
@@ -106,7 +105,7 @@ def find_images(source: Path) -> list[ImageStudy]:
     kept: dict[str, ImageStudy] = {}
     for one in sorted(found, key=lambda one: one.image.is_symlink()):
         kept.setdefault(os.path.realpath(one.image), one)
-    return sorted(kept.values(), key=lambda one: one.image.with_name(f"{_stem(one.image)}.bval"))
+    return sorted(kept.values(), key=lambda one: companion(one.image, "bval"))
 
 
 def holds_only_images(folder: Path) -> bool:
@@ -139,7 +138,7 @@ def images_left_out(source: Path, studies: Sequence[ImageStudy], masks: Sequence
 
 def study_at(path: Path) -> ImageStudy:
     """The study that one image belongs to: by itself with its ``.bval``, or as a part of a pair."""
-    folder, stem = path.parent, _stem(path)
+    folder, stem = path.parent, image_stem(path.name)
     beside = _in_folder(folder, folder, lambda name: _is_beside(name, stem))
     found = next((one for one in beside if path in (*one.images, *one.maps)), None)
     if found is None or (path in found.images and not found.is_pair):
@@ -219,11 +218,11 @@ def _in_folder(
         high = [files for name in _HIGH if (files := part[name])]
         if not part["adc"] or not high:
             continue
-        spent |= {_stem(file) for file in part["adc"]}
-        if not several & {_stem(file) for files in high for file in files}:
-            spent |= {_stem(file) for files in high for file in files}
+        spent |= {image_stem(file.name) for file in part["adc"]}
+        if not several & {image_stem(file.name) for files in high for file in files}:
+            spent |= {image_stem(file.name) for files in high for file in files}
             yield ImageStudy(
-                printable((place / (prefix or _stem(high[0][0]))).as_posix()),
+                printable((place / (prefix or image_stem(high[0][0].name))).as_posix()),
                 tuple(high[0]),
                 tuple(part["adc"]),
                 is_pair=True,
@@ -318,23 +317,6 @@ def _in_our_unit(adc: Array, path: Path) -> Array:
     return adc * np.float32(adc_factor(adc, stated=str(stated or ""), what=str(path)))
 
 
-def read_any(path: Path, form: Form | None = None) -> tuple[Array, Geometry]:
-    """An image of any format that is read, float32; of a single volume, shape (slices, rows, columns)."""
-    ending = path.suffix.lower()
-    if ending in (".mha", ".mhd"):
-        from uteroseg.imaging.metaimage import read_metaimage  # formats that few have
-
-        image, geometry = read_metaimage(path)
-    elif ending in (".nrrd", ".nhdr"):
-        from uteroseg.imaging.nrrd import read_nrrd
-
-        image, geometry, _ = read_nrrd(path)
-    else:
-        image, geometry = read_image(path, form=form)
-    image = np.asarray(image, np.float32)
-    return image[0] if image.ndim == 4 and len(image) == 1 else image, geometry
-
-
 def _volume(path: Path, form: Form | None) -> tuple[Array, Geometry]:
     """A 3-D image, float32."""
     image, geometry = read_any(path, form)
@@ -348,7 +330,7 @@ def _volume(path: Path, form: Form | None) -> tuple[Array, Geometry]:
 
 
 def _sidecar(image: Path) -> Mapping[str, Any]:
-    path = image.with_name(f"{_stem(image)}.json")
+    path = companion(image, "json")
     return read_json(path) if path.is_file() else {}
 
 
@@ -367,10 +349,6 @@ def _only(files: tuple[Path, ...], what: str) -> Path:
     )
 
 
-def _stem(file: Path) -> str:
-    return without_ending(file.name)
-
-
 def _prefix(stem: str) -> str:
     """What the files of one study have in common."""
     match = _PART.fullmatch(stem)
@@ -378,4 +356,4 @@ def _prefix(stem: str) -> str:
 
 
 def _is_nifti(file: Path) -> bool:
-    return file.name.lower().endswith((".nii", ".nii.gz"))
+    return file.name.lower().endswith(NIFTI)

@@ -12,8 +12,9 @@ from uteroseg.annotations.table import Annotation, TableRow
 from uteroseg.dicom.acquisition import acquisition_of_sidecar
 from uteroseg.dicom.read_options import ReadOptions
 from uteroseg.errors import UserError
+from uteroseg.imaging.formats import read_any
 from uteroseg.imaging.study import ADC_LEFT_OUT, DERIVED, DwiStudy, Volume
-from uteroseg.intake.images import ImageStudy, find_images, load_images, read_any
+from uteroseg.intake.images import ImageStudy, find_images, load_images
 from uteroseg.intake.study import Incoming, require_usable
 
 _PICAI = re.compile(r"(\d{5})_(\d{7})")

@@ -29,16 +29,16 @@ from uteroseg.annotations.table import Annotation
 from uteroseg.dataset.layout import CaseId
 from uteroseg.errors import UserError, printable
 from uteroseg.imaging.derived import LEAST_B, adc_factor, study_of_map
+from uteroseg.imaging.formats import METAIMAGE, NIFTI, NRRD, image_stem, read_any
 from uteroseg.imaging.geometry import Array
 from uteroseg.imaging.measure import volume_ml
 from uteroseg.imaging.nifti import Form
 from uteroseg.imaging.study import DwiStudy, Mask
-from uteroseg.intake.images import read_any
 from uteroseg.intake.study import Incoming
 
 DESCRIPTION = "dataset.json"
 _SPLITS = {"Tr": "train", "Ts": "test"}
-_ENDINGS = (".nii.gz", ".nii", ".mha", ".mhd", ".nrrd", ".nhdr")
+_ENDINGS = (*NIFTI, *METAIMAGE, *NRRD)
 _CHANNEL = re.compile(r"(.+)_(\d{4})")
 _B_VALUE = re.compile(
     r"(?<![a-z0-9])(?:dwi|diff|trace)?b[ _-]?(?:val(?:ue)?)?[ _=:-]*"
@@ -326,7 +326,7 @@ def _files(folder: Path, description: Mapping[str, Any]) -> dict[str, Path]:
     ending = str(description.get("file_ending") or "-")
     files: dict[str, Path] = {}
     for path in sorted(folder.glob("[!.]*"), key=lambda path: (path.name.endswith(ending), path)):
-        stem = _stem(path.name)
+        stem = image_stem(path.name)
         if stem == path.name or not path.is_file():
             continue
         if stem in files and not path.name.endswith(ending):
@@ -339,11 +339,6 @@ def _files(folder: Path, description: Mapping[str, Any]) -> dict[str, Path]:
     return dict(sorted(files.items()))
 
 
-def _stem(name: str) -> str:
-    ending = next((ending for ending in _ENDINGS if name.lower().endswith(ending)), "")
-    return name[: len(name) - len(ending)]
-
-
 def _listed_labels(source: Path, description: Mapping[str, Any]) -> dict[str, Path]:
     """The label maps that version 1's list of training cases names, by the name of the image."""
     entries = description.get("training")
@@ -352,7 +347,7 @@ def _listed_labels(source: Path, description: Mapping[str, Any]) -> dict[str, Pa
         for entry in (entries if isinstance(entries, list) else ())
         if isinstance(entry, dict)
     ]
-    return {_stem(Path(image).name): source / label for image, label in pairs if image and label}
+    return {image_stem(Path(image).name): source / label for image, label in pairs if image and label}
 
 
 def _patient(name: str) -> str:

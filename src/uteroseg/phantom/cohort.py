@@ -16,6 +16,7 @@ from uteroseg.dataset.skeleton import describe_columns
 from uteroseg.dataset.store import Dataset, NewCase
 from uteroseg.errors import UserError
 from uteroseg.files import read_json
+from uteroseg.imaging.formats import companion
 from uteroseg.imaging.study import Mask
 from uteroseg.phantom.acquisition import DEFAULT, Acquisition
 from uteroseg.phantom.patient import VirtualPatient, simulate_patient
@@ -232,7 +233,7 @@ def _require_same_reader(dataset: Dataset, settings: Settings, known: Mapping[in
         path = dataset.root / case.readers_annotation(READER) if case and settings.reader_dsc else None
         if path is None or not path.is_file():
             continue
-        sidecar = read_json(path.with_name(path.name.replace(".nii.gz", ".json")))
+        sidecar = read_json(companion(path, "json"))
         present = sidecar.get("second_reader_mean_dsc")
         if present != settings.reader_dsc:
             raise UserError(

@@ -13,6 +13,7 @@ import numpy as np
 from uteroseg.dataset.layout import CaseId
 from uteroseg.dataset.store import Dataset
 from uteroseg.errors import UserError
+from uteroseg.evaluation.strata import tertiles
 
 MIN_PATIENTS = 26
 """With fewer, every case is needed to train on."""
@@ -118,7 +119,7 @@ def _strata(dataset: Dataset, cases: Sequence[CaseId]) -> dict[str, Hashable]:
     """Each patient's histology, and the third of the volumes that the tumour is in, where that is known."""
     volumes = {case.participant: _volume_ml(dataset, case) for case in cases}
     known = [volume for volume in volumes.values() if math.isfinite(volume)]
-    cuts = np.quantile(known or [math.nan], [1 / 3, 2 / 3])
+    cuts = tertiles(known or [math.nan])
     return {
         patient: (
             dataset.participants[patient].histology,

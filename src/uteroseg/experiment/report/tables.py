@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 
 from uteroseg.errors import UserError
-from uteroseg.evaluation.measurements import Rank
+from uteroseg.evaluation.measurements import RANKS
 from uteroseg.experiment.analysis import Family
 from uteroseg.experiment.comparisons import FORGETTING_RULE
 from uteroseg.experiment.grid import curves
@@ -362,16 +362,15 @@ def _pictures(context: Context, run: FinishedRun) -> tuple[Picture, ...]:
         )
         for case, row in own.to_dict("index").items()
     }
-    places: tuple[Rank, ...] = ("worst", "median", "best")
     return tuple(
         Picture(
-            f"{place.capitalize()}: DSC {overlay.dsc:.2f}",
+            f"{rank.capitalize()}: DSC {overlay.dsc:.2f}",
             overlay.case,
             about.get(overlay.case, ""),
             _data_uri(run.folder / overlay.file),
         )
-        for place in places
-        if (overlay := run.record.overlays.get(place))
+        for rank in RANKS
+        if (overlay := run.record.overlays.get(rank))
     )
 
 
