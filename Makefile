@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: setup demo test test-slow lint format clean
+.PHONY: setup demo test-quick test test-slow lint format clean
 
 setup: $(READY)
 
@@ -17,6 +17,9 @@ $(READY): pyproject.toml constraints.txt
 
 demo: setup
 	$(BIN)/uteroseg demo
+
+test-quick: setup
+	$(BIN)/python -m pytest -n 2 --quick
 
 test: setup
 	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder

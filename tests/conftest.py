@@ -1,6 +1,9 @@
 """What every test may ask for."""
 
+import multiprocessing.process
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -11,10 +14,53 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 REAL_DATA = Path(os.environ.get("UTEROSEG_TEST_DATA", Path(__file__).parents[2] / "shared" / "data"))
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+HEAVY = Path(__file__).with_name("heavy.txt")
+"""Tests that ``--quick`` leaves out: they start a process, train a network or take over 0.25 s."""
+_MADE_BY_TRAINING = {"tiny_model", "finished"}
+"""Fixtures that train a network."""
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--quick", action="store_true", help="only tests that start no process and train no network"
+    )
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Begin with the longest files, so that no process waits for the other at the end."""
     longest = ("training/test_train", "experiment/", "cli/")
     items.sort(key=lambda item: not any(name in item.nodeid for name in longest))
+    if config.getoption("--quick"):
+        heavy = set(HEAVY.read_text("utf-8").split())
+        long = [item for item in items if _name(item) in heavy or _trains(item)]
+        config.hook.pytest_deselected(items=long)
+        items[:] = [item for item in items if item not in set(long)]
+
+
+def _name(item: pytest.Item) -> str:
+    """File and function, as in `HEAVY`."""
+    return item.nodeid.removeprefix("tests/").partition("[")[0]
+
+
+def _trains(item: pytest.Item) -> bool:
+    return not _MADE_BY_TRAINING.isdisjoint(getattr(item, "fixturenames", ()))
+
+
+@pytest.fixture(autouse=True)
+def quick(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Hold a quick test to what makes it quick."""
+    if not request.config.getoption("--quick"):
+        return
+
+    def refuse(*arguments: object, **options: object) -> None:
+        raise AssertionError(
+            "a quick test starts no process and trains no network: name it in tests/heavy.txt"
+        )
+
+    monkeypatch.setattr(subprocess.Popen, "__init__", refuse)
+    monkeypatch.setattr(multiprocessing.process.BaseProcess, "start", refuse)
+    if "torch" in sys.modules:
+        monkeypatch.setattr(sys.modules["torch"].Tensor, "backward", refuse)
 
 
 @pytest.fixture(scope="session")
