@@ -78,7 +78,7 @@ def test_when_it_teaches_and_whose_weights_it_has(kind, taught, weights):
 
 
 def test_what_it_is_unsure_of_does_not_count():
-    one = teacher(Sees(), tumour_share=0.4)
+    one = teacher(Sees(), Unannotated(unsure=(0.3, 0.7)), tumour_share=0.4)
     values = torch.tensor([0.01, 0.3, 0.31, 0.5, 0.69, 0.71, 0.99]).view(1, 1, 1, 7)
     one.probability(torch.logit(values))
     assert one.counts(values).flatten().tolist() == [1, 1, 0, 0, 0, 1, 1]

@@ -34,7 +34,8 @@ class Unannotated(BaseModel):
     begins : float
         The share of the steps after which they teach. Before, labelled cases have their place.
     unsure : (float, float)
-        Pixels with a probability between these count for nothing.
+        Pixels with a probability between these count for nothing. On cases that it has not seen a network is
+        too sure that there is no tumour, so that the lower one lies far lower than the upper one lies high.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -42,13 +43,13 @@ class Unannotated(BaseModel):
     share: float = Field(default=0.35, gt=0, lt=1)
     teacher: Literal["average", "drawn", "redrawn"] = "average"
     begins: float = Field(default=0.3, ge=0, lt=1)
-    unsure: tuple[float, float] = (0.3, 0.7)
+    unsure: tuple[float, float] = (0.02, 0.5)
 
     @model_validator(mode="after")
     def _around_a_half(self) -> Unannotated:
         low, high = self.unsure
         if not 0 <= low <= 0.5 <= high <= 1:
-            raise ValueError("unsure must lie around 0.5, such as [0.3, 0.7]")
+            raise ValueError("unsure must lie around 0.5, such as [0.02, 0.5]")
         return self
 
 
