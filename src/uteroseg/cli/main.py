@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import io
 import sys
 from typing import Annotated
@@ -73,7 +72,6 @@ app.add_typer(cohort.app, name="cohort")
 
 def main() -> None:
     """Run the command line: a UserError is printed without a traceback and ends with code 2."""
-    gc.set_threshold(_OBJECTS_BETWEEN_COLLECTIONS)
     for stream in (sys.stdout, sys.stderr):  # names of files can hold what no terminal shows
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
@@ -104,8 +102,6 @@ def main() -> None:
         sys.exit(2)
 
 
-_OBJECTS_BETWEEN_COLLECTIONS = 50_000
-"""Instead of 700: what is imported stays; looking through it for garbage took 8 % of a cold prediction."""
 _PUBLIC = ("idc_index_data",)
 _TRAIN = (
     "torch",

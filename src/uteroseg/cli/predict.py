@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import sys
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -15,12 +12,10 @@ import typer
 from uteroseg import RESEARCH_USE
 from uteroseg.cli.console import Json, print_result, progress
 from uteroseg.cli.read_options import AdcBMin, Align, BValues, DropIncomplete, NiftiForm, read_options
+from uteroseg.cli.startup import import_nibabel_alone, object_workers, opening
 
 if TYPE_CHECKING:
-    from concurrent.futures import Future
-
     from uteroseg.inference.batch import PredictedStudy
-    from uteroseg.model.ensemble import Engine
 
 
 def predict(
@@ -54,10 +49,8 @@ def predict(
     json: Json = False,
 ) -> None:
     """Segment the tumour in every study of a folder."""
-    from uteroseg.model.dicom_objects import object_workers
-
-    with object_workers(source) as workers, progress() as update, _opening(model) as engine:
-        _import_nibabel_alone()
+    with object_workers(source) as workers, progress() as update, opening(model) as engine:
+        import_nibabel_alone()
         from uteroseg.inference.batch import predict_all
         from uteroseg.model.prediction_folder import Outputs
 
@@ -89,32 +82,6 @@ def predict(
         raise typer.Exit(2)
     if strict and any(predicted.flags or predicted.not_written for predicted in predictions):
         raise typer.Exit(3)
-
-
-@contextmanager
-def _opening(model: list[Path]) -> Iterator[Future[Engine]]:
-    """Open a model in a thread: that takes 0.13 s outside of Python; there is more to import meanwhile."""
-    from concurrent.futures import ThreadPoolExecutor
-
-    import onnxruntime  # noqa: F401  # so that the thread imports nothing, which two should not do at once
-
-    from uteroseg.model.ensemble import open_model
-
-    with ThreadPoolExecutor(1) as thread:
-        yield thread.submit(open_model, model)
-
-
-def _import_nibabel_alone() -> None:
-    """Import nibabel without pydicom, which takes as long to import as a study to predict.
-
-    nibabel wants it for a header that we do not read. Only here, in a process of our own, where nobody else
-    needs that header.
-    """
-    if "pydicom" not in sys.modules:
-        sys.modules["pydicom"] = None  # type: ignore[assignment]  # importing it fails, as if it were absent
-        import nibabel  # noqa: F401
-
-        del sys.modules["pydicom"]
 
 
 def prediction_text(predicted: PredictedStudy, output: Path, *, several: bool) -> str:

@@ -52,7 +52,7 @@ def predict_all(
     on_study : callable
         Told of each study, how many studies are done and how many there are.
     object_workers : Workers
-        Write SEG and SR; see `uteroseg.model.dicom_objects.object_workers`.
+        Write SEG and SR, as `uteroseg.cli.startup.object_workers` gives them.
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""DICOM SEG and SR of a prediction, for which highdicom is imported: here, or in a process of its own."""
+"""DICOM SEG and SR of a prediction, for which highdicom is imported: in this process or another."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 from uteroseg import __version__
 from uteroseg.errors import reason
-from uteroseg.work import Workers
 
 if TYPE_CHECKING:
     from uteroseg.dicom.seg import Site
@@ -15,22 +14,6 @@ if TYPE_CHECKING:
     from uteroseg.imaging.study import Mask
 
 SEG, SR = "seg.dcm", "sr.dcm"
-
-
-def object_workers(source: Path) -> Workers:
-    """What writes SEG and SR: for DICOM a process that imports highdicom from now on, else this one.
-
-    That takes about as long as to find, read and predict a study, which goes on beside it.
-
-    Parameters
-    ----------
-    source : Path
-        What is to be predicted: a folder that is no dataset, or a zip archive, can be DICOM.
-    """
-    can_be_dicom = source.suffix.lower() == ".zip" or (
-        source.is_dir() and not (source / "dataset_description.json").is_file()
-    )
-    return Workers(int(can_be_dicom), prepare=import_highdicom)
 
 
 def import_highdicom() -> None:
