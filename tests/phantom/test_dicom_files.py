@@ -275,7 +275,7 @@ def test_nothing_is_left_of_a_patient_that_was_interrupted(tmp_path, monkeypatch
     def interrupted(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("uteroseg.phantom.dicom_files.write_mask", interrupted)
+    monkeypatch.setattr("uteroseg.phantom.dicom_files.write_segmentations", interrupted)
     study = small_study()
     with pytest.raises(KeyboardInterrupt):
         write(study, tmp_path / "out", mask=small_mask(study.geometry))
