@@ -25,7 +25,7 @@ PATIENTS = {"source": ("cervical", 144, 25), "target": ("uterine", 256, 64)}
 SEED = 101
 """Of the development patients. Those that a result is confirmed on have another."""
 SLICES = 40_000
-"""That a model is trained on."""
+"""That the source model is trained on; an adaptation takes half as many, one from the beginning both."""
 BATCH = 32
 DEFAULT = STRATEGIES["default"]
 QUESTIONS: tuple[tuple[tuple[int, ...], tuple[Any, ...]], ...] = (
@@ -112,7 +112,7 @@ def config(options: argparse.Namespace, **changes: Any) -> ExperimentConfig:
 
 
 def scaled(number: int, options: argparse.Namespace) -> int:
-    """A number of patients; sizes above it are left out."""
+    """A number of patients at the scale that was asked for."""
     return number if options.scale >= 1 else max(3, round(number * options.scale))
 
 
@@ -124,16 +124,15 @@ def train(options: argparse.Namespace) -> None:
         role: {"cohort": getattr(whole, role).cohort, "dataset": options.folder / "dataset"}
         for role in ("source", "target")
     }
-    folder = options.folder / f"seed{options.seed}-runs"
     patients = whole.target.simulate.train if whole.target.simulate else 0
-    for sizes, strategies in QUESTIONS:
+    for number, (sizes, strategies) in enumerate(QUESTIONS):
         fits = tuple(sorted({min(size, patients) for size in sizes}))
         settings = config(options, **data, sizes=fits, strategies=strategies, seeds=(options.seed,))
         settings = settings.model_copy(update={"keep_models": True})
         left = (deadline - time.monotonic()) / 60
         if left <= 0:
             break
-        place = folder.with_name(f"{folder.name}-{len(list(options.folder.glob(f'{folder.name}-*')))}")
+        place = options.folder / f"seed{options.seed}-runs-{number}"
         share_source(options, place)
         run_experiment(
             settings, place, limit_minutes=left, on_run=lambda text: print(f"seed {options.seed}: {text}")
